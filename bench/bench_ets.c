@@ -1,0 +1,267 @@
+/* bench_ets.c - exponential smoothing on one core: ns per observation of a fit's parts, and fits a second.
+ *
+ *   bench_ets [series] [steps] [season]      defaults 1024 120 12
+ *
+ * For every lane driver that runs here: microseconds a series for each form alone and for all of them, in
+ * likelihood and in average mode, by processor time of this thread, best of three. The series are synthetic:
+ * level, trend, multiplicative season and noise, no missing value, the same on every machine. Evaluations
+ * alone (value; value and gradient; Gauss-Newton pass) are timed for the lane width that this file is
+ * compiled for (-DTIDE_LANES=32 with the flags of the avx512 driver, and so on). */
+#include "host/panel.h"
+#include "host/plan.h"
+#include "kernels/ets_gauss.h"
+#include "kernels/results.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static const char *const form_names[TIDE_ETS_FORMS] = {
+#define TIDE_ETS_FORM(name, e, t, s) #name,
+#include "kernels/forms.def"
+#undef TIDE_ETS_FORM
+};
+
+static double now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
+}
+
+static double unit(uint64_t a, uint64_t b) {
+    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+}
+
+static double value_of(size_t i, int t, int season) {
+    uint64_t id = 17u + i;
+    double level = 100.0 * (1.0 + 0.01 * (unit(id, 1) - 0.3) * t);
+    double swing = 1.0 + 0.4 * (unit(id, 10u + (uint64_t)(t % season)) - 0.5);
+    double walk = 0.0;
+    for (int s = t > 24 ? t - 24 : 0; s <= t; ++s)
+        walk += unit(id, 1000u + (uint64_t)s) - 0.5;
+    return level * swing * (1.0 + 0.03 * walk) * (1.0 + 0.08 * (unit(id, 5000u + (uint64_t)t) - 0.5));
+}
+
+static void *grab(size_t bytes) {
+    void *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!p) {
+        fputs("bench_ets: out of memory\n", stderr);
+        exit(1);
+    }
+    memset(p, 0, bytes);
+    return p;
+}
+
+/* ---- parts of a fit, at this file's own lane width
+ * ------------------------------------------------------------- */
+
+typedef struct parts {
+    tide_ets_problem p;
+    tide_boxqn q;
+    tide_ets_columns columns;
+    int n;
+} parts;
+
+#define TIDE_ETS_FORM(name, e, t, s)                                                                         \
+    static __attribute__((noinline)) void eval_##name(parts *b, double *gradient) {                          \
+        tide_ets_eval(tide_ets_form_of(TIDE_ETS_##name), &b->p, b->q.x, b->q.trial_value, gradient);         \
+    }                                                                                                        \
+    static __attribute__((noinline)) void gauss_##name(parts *b) {                                           \
+        tide_ets_gauss(tide_ets_form_of(TIDE_ETS_##name), &b->p, &b->columns, b->n, &b->q, NULL);            \
+    }
+#include "kernels/forms.def"
+#undef TIDE_ETS_FORM
+
+static const struct {
+    void (*eval)(parts *, double *);
+    void (*gauss)(parts *);
+} table[TIDE_ETS_FORMS] = {
+#define TIDE_ETS_FORM(name, e, t, s) {eval_##name, gauss_##name},
+#include "kernels/forms.def"
+#undef TIDE_ETS_FORM
+};
+
+static void time_parts(int steps, int season) {
+    double *y = grab(sizeof(double) * (size_t)steps * TIDE_TILE_WIDTH);
+    for (int t = 0; t < steps; ++t)
+        for (size_t k = 0; k < TIDE_TILE_WIDTH; ++k)
+            y[(size_t)t * TIDE_TILE_WIDTH + k] = value_of(k, t, season) / 128.0;
+    printf("parts, %d lanes, %d steps, period %d: ns per observation and series\n", TIDE_LANES, steps,
+           season);
+    printf("form    n    value  +gradient  Gauss-Newton  propose+update (ns a series)\n");
+    for (int id = 0; id < TIDE_ETS_FORMS; ++id) {
+        tide_ets_form form = tide_ets_form_of(id);
+        parts b;
+        memset(&b, 0, sizeof b);
+        int free_max = season <= TIDE_SEASON_FREE_MAX ? season - 1 : 0;
+        if (form.season != TIDE_NO && season < 2)
+            continue;
+        b.p.n_free = form.season != TIDE_NO ? free_max : 0;
+        int n_states = tide_ets_n_states(form, b.p.n_free), n_box = tide_ets_n_box(form);
+        b.n = n_states + n_box;
+        size_t lanes = TIDE_LANES;
+        b.p.y = y;
+        b.p.rows = steps;
+        b.p.season = season;
+        b.p.stride = lanes;
+        b.p.gap = season > 1 ? tide_ets_period_gap(season) : 0.0;
+        for (int i = 0; i < 4; ++i) {
+            b.p.lower[i] = i == 3 ? 0.8 : 1e-4;
+            b.p.upper[i] = i == 3 ? 0.98 : 0.9999;
+        }
+        size_t m = (size_t)season;
+        double *block = grab(sizeof(double) * lanes * (1 + 3 * m + (size_t)steps * TIDE_ETS_TAPE_MAX));
+        double *n_obs = block, *fixed = block + lanes;
+        b.p.n_obs = n_obs;
+        b.p.fixed = b.p.relative = fixed;
+        b.p.ring = fixed + m * lanes;
+        b.p.ring_bar = fixed + 2 * m * lanes;
+        b.p.tape = fixed + 3 * m * lanes;
+        b.q.n = b.n;
+        b.q.n_box = n_box;
+        b.q.stride = lanes;
+        double *room =
+            grab(sizeof(double) * lanes * (tide_boxqn_size(b.n, n_box) + tide_ets_columns_size(b.n, season)));
+        tide_ets_columns_place(&b.columns, tide_boxqn_place(&b.q, room), b.n, season, lanes);
+        const double guess[4] = {0.3, 0.1, 0.1, 0.9};
+        for (size_t k = 0; k < lanes; ++k) {
+            n_obs[k] = steps;
+            for (size_t j = 0; j < m; ++j)
+                fixed[j * lanes + k] = form.season == TIDE_MUL ? 1.0 : 0.0;
+            b.q.x[k] = 0.8;
+            for (int j = 0; form.season == TIDE_MUL && j < b.p.n_free; ++j)
+                b.q.x[(size_t)(n_states - b.p.n_free + j) * lanes + k] = 1.0;
+            for (int c = 0, g = 0; c < n_box; ++c, ++g) {
+                if (g == 1 && form.trend == TIDE_NO)
+                    ++g;
+                if (g == 2 && form.season == TIDE_NO)
+                    ++g;
+                b.q.x[(size_t)(n_states + c) * lanes + k] = guess[g];
+                b.q.upper[(size_t)c * lanes + k] = 0.98;
+            }
+            b.q.lambda[k] = 0.01;
+        }
+        double best[4] = {1e30, 1e30, 1e30, 1e30};
+        for (int repeat = 0; repeat < 15; ++repeat)
+            for (int what = 0; what < 4; ++what) {
+                double start = now_ns();
+                for (int i = 0; i < 10; ++i) {
+                    if (what < 2)
+                        table[id].eval(&b, what ? b.q.gradient : NULL);
+                    if (what == 2)
+                        table[id].gauss(&b);
+                    if (what == 3) {
+                        tide_boxqn_propose(&b.q, 0);
+                        tide_boxqn_update(&b.q);
+                    }
+                }
+                double spent = (now_ns() - start) / 10.0 / (double)lanes / (what < 3 ? steps : 1);
+                if (spent < best[what])
+                    best[what] = spent;
+            }
+        printf("%-5s  %2d  %7.3f  %9.3f  %12.3f  %14.1f\n", form_names[id], b.n, best[0], best[1], best[2],
+               best[3]);
+        free(room);
+        free(block);
+    }
+    free(y);
+}
+
+/* ---- whole fits, by driver
+ * ------------------------------------------------------------------------------------- */
+
+static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec, const tide_tiles *tiles) {
+    tide_results r;
+    memset(&r, 0, sizeof r);
+    r.n_series = tiles->n_series;
+    r.slots = spec->slots;
+    r.coef_rows = tide_coef_rows(spec);
+    r.state_rows = tide_state_rows(spec);
+    void *block = grab(tide_results_map(&r, NULL)),
+         *work = grab(driver->workspace_bytes(spec, tiles->rows[0]));
+    tide_results_map(&r, block);
+    double best = 1e30;
+    for (int repeat = 0; repeat < 3; ++repeat) {
+        double start = now_ns();
+        for (size_t t = 0; t < tiles->n_tiles; ++t)
+            driver->fit_tile(spec, tiles, t, work, &r);
+        double spent = (now_ns() - start) / (double)tiles->n_series * 1e-3;
+        if (spent < best)
+            best = spent;
+    }
+    free(block);
+    free(work);
+    return best;
+}
+
+static void time_driver(const tide_lane_driver *driver, const tide_tiles *tiles, int season) {
+    tide_fit_spec spec;
+    memset(&spec, 0, sizeof spec);
+    spec.season = season;
+    spec.families = 1u << TIDE_FAMILY_ETS;
+    spec.max_iterations = 200;
+    spec.penalty = 10.0;
+    spec.temperature = 12.0;
+    spec.min_weight = 0.01;
+    for (int i = 0; i < 4; ++i) {
+        spec.lower[i] = i == 3 ? 0.8 : 1e-4;
+        spec.upper[i] = i == 3 ? 0.98 : 0.9999;
+    }
+    for (int mode = 0; mode < 2; ++mode) {
+        spec.ets_mode = mode;
+        spec.slots = mode == TIDE_ETS_AVERAGE ? TIDE_ETS_FORMS : 1;
+        printf("%s, %s, us a series:", driver->name, mode == TIDE_ETS_AVERAGE ? "average" : "likelihood");
+        for (int id = 0; id < TIDE_ETS_FORMS; ++id) {
+            spec.ets_forms = 1u << id;
+            if (season < 2 && tide_ets_form_of(id).season != TIDE_NO)
+                continue;
+            printf(" %s %.1f", form_names[id], time_fit(driver, &spec, tiles));
+            fflush(stdout);
+        }
+        spec.ets_forms = (1u << TIDE_ETS_FORMS) - 1u;
+        double all = time_fit(driver, &spec, tiles);
+        printf("; all %.1f = %.0f series/s\n", all, 1e6 / all);
+    }
+}
+
+int main(int argc, char **argv) {
+    int n = argc > 1 ? atoi(argv[1]) : 1024, steps = argc > 2 ? atoi(argv[2]) : 120,
+        season = argc > 3 ? atoi(argv[3]) : 12;
+    if (n < 1 || steps < 4 || season < 1 || season > TIDE_SEASON_MAX) {
+        fputs("usage: bench_ets [series >= 1] [steps >= 4] [season 1..366]\n", stderr);
+        return 2;
+    }
+    time_parts(steps, season);
+    tide_panel panel;
+    tide_plan plan;
+    memset(&plan, 0, sizeof plan);
+    tide_panel_init(&panel);
+    double *y = grab(sizeof(double) * (size_t)steps);
+    for (size_t i = 0; i < (size_t)n; ++i) {
+        for (int t = 0; t < steps; ++t)
+            y[t] = value_of(i, t, season);
+        if (tide_panel_add(&panel, "x", 1, y, (size_t)steps, 0, steps - 1, NULL) != TIDE_OK)
+            return 1;
+    }
+    if (tide_plan_build(&plan, &panel, NULL) != TIDE_OK)
+        return 1;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        time_driver(&tide_lanes_avx512, &plan.tiles, season);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        time_driver(&tide_lanes_avx2, &plan.tiles, season);
+#endif
+    if (n <= 1024) {
+        time_driver(&tide_lanes_baseline, &plan.tiles, season);
+        time_driver(&tide_lanes_scalar, &plan.tiles, season);
+    }
+    free(y);
+    tide_plan_free(&plan);
+    tide_panel_free(&panel);
+    return 0;
+}

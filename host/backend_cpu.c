@@ -1,0 +1,208 @@
+/* backend_cpu.c - the fit on the processors of this machine.
+ *
+ * Tiles are handed out one by one by the pool; each worker has a 64-byte aligned workspace of its own that
+ * grows to the longest tile seen and is kept from call to call. The lane driver is chosen once: the widest
+ * instruction set that this processor has, or the one asked for. All of them give the same bits.
+ *
+ * Memory: workers * workspace_bytes(spec, rows of the longest tile). */
+#include "host/backend.h"
+#include "host/pool.h"
+
+#include "kernels/members.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64, FORECAST_CHUNK = 64, BATCH_SERIES_A_WORKER = 1024 };
+
+typedef struct cpu_backend {
+    const tide_lane_driver *lanes;
+    tide_pool *pool;
+    void **workspace; /* [workers] */
+    size_t workspace_bytes;
+} cpu_backend;
+
+typedef struct isa {
+    const tide_lane_driver *driver;
+    int runs_here;
+} isa;
+
+/* Narrowest first. */
+static int list_isas(isa list[4]) {
+    int n = 0;
+    list[n++] = (isa){&tide_lanes_scalar, 1};
+    list[n++] = (isa){&tide_lanes_baseline, 1};
+#if defined(__x86_64__)
+    int avx2 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+    list[n++] = (isa){&tide_lanes_avx2, avx2};
+    list[n++] = (isa){&tide_lanes_avx512, avx512};
+#endif
+    return n;
+}
+
+static tide_status choose_isa(const char *name, const tide_lane_driver **out, tide_error *err) {
+    isa list[4];
+    int n = list_isas(list);
+    if (!name || !*name) {
+        for (int i = 0; i < n; ++i)
+            if (list[i].runs_here)
+                *out = list[i].driver;
+        return TIDE_OK;
+    }
+    for (int i = 0; i < n; ++i) {
+        if (strcmp(list[i].driver->name, name) != 0)
+            continue;
+        if (!list[i].runs_here)
+            return tide_fail(err, TIDE_CONFIG, "isa: this processor has no %s", name);
+        *out = list[i].driver;
+        return TIDE_OK;
+    }
+    return tide_fail(err, TIDE_CONFIG, "isa: '%.40s' is none of scalar, baseline, avx2, avx512", name);
+}
+
+int tide_backend_knows(const tide_fit_spec *spec) {
+    uint32_t known = 0;
+#define TIDE_FAMILY(NAME, number, text, title) known |= (number) > 0 ? 1u << (number) : 0u;
+#include "kernels/families.def"
+#undef TIDE_FAMILY
+    return (spec->families & ~known) == 0;
+}
+
+static int supports(void *self, const tide_fit_spec *spec) {
+    (void)self;
+    return tide_backend_knows(spec);
+}
+
+static void free_workspaces(cpu_backend *b) {
+    for (int w = 0; w < tide_pool_workers(b->pool); ++w) {
+        free(b->workspace[w]);
+        b->workspace[w] = NULL;
+    }
+    b->workspace_bytes = 0;
+}
+
+static tide_status grow_workspaces(cpu_backend *b, size_t bytes, tide_error *err) {
+    if (bytes <= b->workspace_bytes)
+        return TIDE_OK;
+    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    free_workspaces(b);
+    for (int w = 0; w < tide_pool_workers(b->pool); ++w) {
+        b->workspace[w] = aligned_alloc(ALIGNMENT, bytes);
+        if (!b->workspace[w]) {
+            free_workspaces(b);
+            return tide_fail(err, TIDE_MEMORY, "no memory for the workspace of a thread (%zu bytes)", bytes);
+        }
+    }
+    b->workspace_bytes = bytes;
+    return TIDE_OK;
+}
+
+typedef struct fit_call {
+    cpu_backend *b;
+    const tide_fit_spec *spec;
+    const tide_tiles *tiles;
+    tide_results *results;
+} fit_call;
+
+static void fit_item(void *context, int worker, size_t tile) {
+    fit_call *c = context;
+    c->b->lanes->fit_tile(c->spec, c->tiles, tile, c->b->workspace[worker], c->results);
+}
+
+static tide_status fit(void *self, const tide_fit_spec *spec, const tide_tiles *tiles, tide_results *results,
+                       tide_error *err) {
+    cpu_backend *b = self;
+    int32_t rows = 0;
+    for (size_t i = 0; i < tiles->n_tiles; ++i)
+        if (tiles->rows[i] > rows)
+            rows = tiles->rows[i];
+    TIDE_TRY(grow_workspaces(b, b->lanes->workspace_bytes(spec, rows), err));
+    fit_call c = {b, spec, tiles, results};
+    tide_pool_run(b->pool, tiles->n_tiles, fit_item, &c);
+    return TIDE_OK;
+}
+
+typedef struct forecast_call {
+    cpu_backend *b;
+    const tide_forecast_spec *spec;
+    const tide_results *results;
+    const uint64_t *key;
+    double *mean, *lo, *hi;
+} forecast_call;
+
+static void forecast_item(void *context, int worker, size_t chunk) {
+    const forecast_call *c = context;
+    size_t n = c->results->n_series, first = chunk * FORECAST_CHUNK, end = first + FORECAST_CHUNK;
+    if (end > n)
+        end = n;
+    int intervals = c->spec->n_levels > 0;
+    tide_member_view member[TIDE_MEMBERS_MAX];
+    for (size_t i = first; i < end; ++i) {
+        tide_forecast_work work = {c->b->workspace[worker], 1};
+        tide_forecast_out out = {c->mean + i, intervals ? c->lo + i : NULL, intervals ? c->hi + i : NULL, n};
+        int count = tide_members_of(c->results, i, member);
+        tide_forecast_series(c->spec, member, count, c->key ? c->key[i] : 0, work, out);
+    }
+}
+
+static tide_status forecast(void *self, const tide_forecast_spec *spec, const tide_results *results,
+                            const uint64_t *key, double *mean, double *lo, double *hi, tide_error *err) {
+    cpu_backend *b = self;
+    size_t doubles = tide_forecast_workspace(spec, results->slots);
+    TIDE_TRY(grow_workspaces(b, doubles * sizeof(double), err));
+    forecast_call c = {b, spec, results, key, mean, lo, hi};
+    tide_pool_run(b->pool, (results->n_series + FORECAST_CHUNK - 1) / FORECAST_CHUNK, forecast_item, &c);
+    return TIDE_OK;
+}
+
+static const char *note(void *self) {
+    (void)self;
+    return "";
+}
+
+static void close_cpu(void *self) {
+    cpu_backend *b = self;
+    if (!b)
+        return;
+    if (b->workspace)
+        free_workspaces(b);
+    free(b->workspace);
+    tide_pool_free(b->pool);
+    free(b);
+}
+
+tide_status tide_backend_open_cpu(const tide_backend_options *options, tide_backend *out, tide_error *err) {
+    const tide_lane_driver *lanes = NULL;
+    TIDE_TRY(choose_isa(options->isa, &lanes, err));
+    if (options->jobs < 0 || options->jobs > 1 << 16)
+        return tide_fail(err, TIDE_CONFIG, "jobs: %d is not a number of threads", options->jobs);
+    int workers = options->jobs > 0 ? options->jobs : tide_processors();
+    cpu_backend *b = calloc(1, sizeof *b);
+    if (!b)
+        return tide_fail(err, TIDE_MEMORY, "no memory for the CPU backend");
+    b->lanes = lanes;
+    tide_status status = tide_pool_create(workers, &b->pool, err);
+    if (status == TIDE_OK) {
+        b->workspace = calloc((size_t)workers, sizeof *b->workspace);
+        if (!b->workspace)
+            status = tide_fail(err, TIDE_MEMORY, "no memory for %d threads", workers);
+    }
+    if (status != TIDE_OK) {
+        close_cpu(b);
+        return status;
+    }
+    tide_backend made = {.self = b,
+                         .supports = supports,
+                         .fit = fit,
+                         .forecast = forecast,
+                         .close = close_cpu,
+                         .note = note,
+                         .batch_series = (size_t)workers * BATCH_SERIES_A_WORKER};
+    snprintf(made.name, sizeof made.name, "cpu %s, %d thread%s", lanes->name, workers,
+             workers == 1 ? "" : "s");
+    *out = made;
+    return TIDE_OK;
+}

@@ -1,0 +1,112 @@
+/* cli.h - what the files of the command line share: subcommands, their flags, output, messages.
+ *
+ * A subcommand is one file cli_<name>.c and a line in main.c. Flags that set a key of the configuration come from the table
+ * in config_keys.c; a subcommand adds only those that are no part of a configuration (--output, --id ...). */
+#ifndef TIDE_CLI_H
+#define TIDE_CLI_H
+
+#include "host/config.h"
+#include "host/observer.h"
+#include "host/report.h"
+
+#include <stdio.h>
+
+/* --- flags of a subcommand's own ------------------------------------------------------------------------------- */
+typedef struct tide_cli_list { /* a flag that may be given several times */
+    const char **item;
+    size_t n;
+} tide_cli_list;
+
+typedef enum tide_cli_kind { TIDE_CLI_SWITCH, TIDE_CLI_TEXT, TIDE_CLI_LIST, TIDE_CLI_U64, TIDE_CLI_REAL } tide_cli_kind;
+
+typedef struct tide_cli_flag {
+    const char *name; /* without "--"; NULL ends a list */
+    tide_cli_kind kind;
+    void *target; /* int, const char *, tide_cli_list, uint64_t or double */
+    const char *metavar, *help;
+} tide_cli_flag;
+
+typedef struct tide_cli_command {
+    const char *name;
+    unsigned bit;           /* TIDE_CMD_*: which keys are its flags */
+    const char *argument;   /* "SOURCE", or NULL when it takes none */
+    const char *usage;      /* after "tidemill <name> " */
+    const char *summary;    /* one line */
+    const char *text;       /* more about it, lines; may be empty */
+    const char *examples;   /* lines */
+    tide_status (*run)(const struct tide_cli_command *self, int argc, char **argv, tide_error *err);
+} tide_cli_command;
+
+extern const tide_cli_command tide_cli_fit, tide_cli_predict, tide_cli_forecast, tide_cli_inspect, tide_cli_simulate,
+    tide_cli_bench;
+
+typedef struct tide_cli_args {
+    tide_config cfg;      /* defaults, then --config, then flags; not yet checked */
+    const char *argument; /* the positional one, or NULL when it was left out */
+    int helped;           /* --help was printed: nothing else to do */
+} tide_cli_args;
+
+/* Reads the command line of a subcommand. own: its flags, ended by a NULL name. TIDE_USAGE names the flag and the nearest
+ * one that exists. The lists in `own` and args->cfg are freed by tide_cli_args_free, also after a failure. */
+tide_status tide_cli_parse(const tide_cli_command *command, const tide_cli_flag *own, int argc, char **argv,
+                           tide_cli_args *args, tide_error *err);
+void tide_cli_args_free(tide_cli_args *args, const tide_cli_flag *own);
+/* The nearest of n words, or NULL when none is near. */
+const char *tide_cli_nearest(const char *word, const char *const *words, size_t n);
+
+/* --- messages --------------------------------------------------------------------------------------------------- */
+/* 1 after SIGINT or SIGTERM. Ten seconds after it, the process is ended: a stage may hang in a read. */
+int tide_cli_stopped(void *unused);
+
+/* Progress and messages on stderr: a bar on a terminal, else a line every ten seconds. */
+typedef struct tide_cli_progress {
+    int quiet, terminal, drawn;
+    double last_line_s;
+} tide_cli_progress;
+tide_observer tide_cli_observer(tide_cli_progress *progress, int quiet);
+/* The report: on stderr unless quiet, and as JSON into the file `path` unless NULL ("-" = stdout). */
+tide_status tide_cli_show_report(const tide_report *report, int quiet, const char *path, tide_error *err);
+
+/* --- forecasts as CSV or JSON ----------------------------------------------------------------------------------- */
+typedef struct tide_cli_output {
+    FILE *f;
+    char *buffer;
+    const char *name; /* for messages */
+    int json, any;
+    tide_freq freq;
+    tide_ds_kind ds_kind;
+    int32_t n_levels;
+    double level[TIDE_LEVELS_MAX];
+    int32_t horizon;        /* steps, unless a range of times is asked for */
+    int64_t from_ds, to_ds; /* INT64_MIN, INT64_MAX: not given */
+} tide_cli_output;
+
+/* One series: elements of mean at mean[h*stride], of lo and hi at lo[(level*horizon + h)*stride]; TIDE_NAN = empty. Steps
+ * first .. last (1 = the one after last_ds) of the `horizon` that were computed are shown. */
+typedef struct tide_cli_forecast_rows {
+    const char *id;
+    size_t id_length;
+    int64_t last_ds;
+    int end_of_month, has_ds; /* has_ds 0: the series has no known time; ds stays empty */
+    int64_t first, last;
+    int32_t horizon;
+    const double *mean, *lo, *hi;
+    size_t stride;
+} tide_cli_forecast_rows;
+
+/* The steps to show of a series that ends at last_ds: 0 when there are none (the range ends before them). */
+int tide_cli_output_range(const tide_cli_output *out, int64_t last_ds, int end_of_month, int64_t *first, int64_t *last);
+
+/* path: NULL or "-" = standard output. Prints the header. cfg must be checked. */
+tide_status tide_cli_output_open(tide_cli_output *out, const char *path, const tide_config *cfg, tide_freq freq,
+                                 tide_ds_kind kind, tide_error *err);
+tide_status tide_cli_output_rows(tide_cli_output *out, const tide_cli_forecast_rows *rows, tide_error *err);
+/* Closes; a failure to write that showed late is reported here. finished 0: after a failure, nothing more is written. */
+tide_status tide_cli_output_close(tide_cli_output *out, int finished, tide_error *err);
+
+/* Writes bytes as a CSV field, quoted where it must be. */
+void tide_cli_put_csv(FILE *f, const char *s, size_t n);
+/* The shortest text that reads back as v; nothing for NaN (CSV) or null (JSON). */
+void tide_cli_put_number(FILE *f, double v, int json);
+
+#endif

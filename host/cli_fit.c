@@ -1,0 +1,67 @@
+/* cli_fit.c - tidemill fit: a model for every series, into a store. */
+#include "host/cli.h"
+#include "io/fit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
+    const char *report_path = NULL;
+    int quiet = 0;
+    const tide_cli_flag own[] = {{"report", TIDE_CLI_TEXT, &report_path, "FILE",
+                                  "write the run's report as JSON; - for standard output"},
+                                 {"quiet", TIDE_CLI_SWITCH, &quiet, NULL,
+                                  "no progress and no summary on stderr; errors and warnings remain"},
+                                 {NULL, TIDE_CLI_SWITCH, NULL, NULL, NULL}};
+    tide_cli_args args;
+    tide_cli_progress progress;
+    tide_report *report = NULL;
+    tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
+    if (status || args.helped)
+        goto done;
+    if (args.argument)
+        status = tide_config_set(&args.cfg, "source.path", args.argument, err);
+    if (!status && !args.cfg.source.path)
+        status = tide_fail(err, TIDE_USAGE, "which SOURCE? (see --help)");
+    if (!status && !args.cfg.store.dir)
+        status = tide_fail(err, TIDE_USAGE, "--store DIR is needed");
+    if (status)
+        goto done;
+    report = (tide_report *)calloc(1, sizeof *report);
+    if (!report) {
+        status = tide_fail(err, TIDE_MEMORY, "out of memory");
+        goto done;
+    }
+    tide_observer observer = tide_cli_observer(&progress, quiet);
+    status = tide_fit_run(&args.cfg, NULL, &observer, report, err);
+    if (progress.drawn)
+        fputs("\n", stderr);
+    if (!status)
+        status = tide_cli_show_report(report, quiet, report_path, err);
+done:
+    free(report);
+    tide_cli_args_free(&args, own);
+    return status;
+}
+
+const tide_cli_command tide_cli_fit = {
+    .name = "fit",
+    .bit = TIDE_CMD_FIT,
+    .argument = "SOURCE",
+    .usage = "SOURCE --store DIR [options]",
+    .summary = "fits a model to every series and publishes them as a new generation of a store",
+    .text = "SOURCE is a CSV file with a header line (plain or gzip), - for standard input, "
+            "postgresql://user@host/db with\n"
+            "--table or --query, or simulate:N. Rows are unique_id, ds, y in any column order; those of one "
+            "series follow each\n"
+            "other (else --unsorted). An empty y, NULL or NaN is a missing value. A series that cannot be "
+            "fitted gets a simpler\n"
+            "model or none, and is counted by outcome; it never stops the others. Interrupted or failing, "
+            "the store stays as it\n"
+            "was. A password comes from PGPASSWORD, ~/.pgpass or the URL, and is never shown.\n",
+    .examples =
+        "  tidemill fit sales.csv --store models --freq M\n"
+        "  zcat sales.csv.gz | tidemill fit - --store models --freq D --season 7 --jobs 8\n"
+        "  tidemill fit postgresql://me@db/retail --table demand.daily --y-column quantity --store models\n"
+        "  tidemill fit sales.csv --store models --ets-forms ANN,AAN,AAdN --report run.json\n",
+    .run = run};

@@ -1,0 +1,224 @@
+/* cli_inspect.c - tidemill inspect: what a store holds - its header, one model, all members as CSV, its
+ * checksums.
+ *
+ * The AICc shown is computed from the log-likelihood, whatever criterion the run chose by; `criterion` is the
+ * value that it did choose by. */
+#include "host/cli.h"
+#include "host/names.h"
+#include "host/quote.h"
+#include "kernels/criteria.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void put_text_number(const char *name, double v) {
+    printf("  %-14s ", name);
+    tide_cli_put_number(stdout, v, 1);
+    putchar('\n');
+}
+
+static void show_header(const tide_store_info *info, const char *path, uint64_t *by_outcome) {
+    char freq[24];
+    static const char *const kinds[] = {"integers", "dates", "timestamps"};
+    tide_freq_format(info->freq, freq, sizeof freq);
+    printf("store          %s\n", path);
+    printf("generation     %llu, format %u, %llu bytes\n", (unsigned long long)info->generation,
+           info->format_version, (unsigned long long)info->file_bytes);
+    printf("created        %s by tidemill %s on %s\n", info->created_utc, info->code_version, info->backend);
+    printf("run            %s\n", info->run_id);
+    printf("grid           freq %s, season %d, ds are %s\n", freq, info->season,
+           info->ds_kind <= TIDE_DS_TIMESTAMP ? kinds[info->ds_kind] : "?");
+    printf("series         %llu, members %llu, seed of intervals %llu\n", (unsigned long long)info->n_series,
+           (unsigned long long)info->n_members, (unsigned long long)info->seed);
+    printf("outcomes      ");
+    for (int o = 0; o < TIDE_OUTCOME_COUNT; ++o)
+        if (by_outcome[o])
+            printf(" %s %llu", tide_outcome_name(o), (unsigned long long)by_outcome[o]);
+    printf("\n");
+}
+
+static void show_member(const tide_member *m, int32_t n_obs, int32_t season) {
+    printf("member %s%s%s\n", tide_family_name(m->family), *tide_form_name(m->family, m->form) ? " " : "",
+           tide_form_name(m->family, m->form));
+    put_text_number("weight", m->weight);
+    printf("  %-14s %s\n", "converged", m->converged ? "yes" : "no");
+    printf("  %-14s %d\n", "parameters", m->n_params);
+    put_text_number("loglik", m->loglik);
+    put_text_number("aicc", tide_criterion_value(TIDE_AICC, m->loglik, m->n_params, n_obs));
+    put_text_number("criterion", m->criterion);
+    put_text_number("sigma2", m->sigma2);
+    for (int r = 0; r < m->n_coef; ++r)
+        put_text_number(tide_coef_name(m->family, m->form, r), m->coef[r]);
+    for (int r = 0; r < m->n_state; ++r) {
+        char name[40];
+        const char *base = tide_state_name(m->family, m->form, r);
+        int is_season = r >= 2 && season > 1;
+        snprintf(name, sizeof name, is_season ? "%s +%d" : "%s", base, r - 1); /* +1: of the next step */
+        put_text_number(name, m->state[r]);
+    }
+}
+
+static tide_status show_series(const tide_store *store, const tide_store_info *info, int64_t row,
+                               tide_error *err) {
+    tide_series_model s;
+    char text[256], first[48], last[48];
+    TIDE_TRY(tide_store_series(store, row, &s, err));
+    tide_ds_format(info->ds_kind, s.first_ds, first, sizeof first);
+    tide_ds_format(info->ds_kind, s.last_ds, last, sizeof last);
+    printf("series         %s\n", tide_quote(text, sizeof text, s.id, s.id_length));
+    printf("outcome        %s: %s\n", tide_outcome_name(s.outcome), tide_outcome_text(s.outcome));
+    printf("data           %s to %s, %d steps, %d values%s\n", first, last, s.n_values, s.n_obs,
+           s.end_of_month ? ", last days of months" : "");
+    printf("fingerprint    %016llx, key %016llx, scale %g\n", (unsigned long long)s.fingerprint,
+           (unsigned long long)s.key, s.scale);
+    printf("fitted by      run %s, generation %llu, tidemill %s, %s, %s\n", info->run_id,
+           (unsigned long long)info->generation, info->code_version, info->backend, info->created_utc);
+    for (int32_t j = 0; j < s.n_members; ++j) {
+        tide_member m;
+        TIDE_TRY(tide_store_member(store, &s, j, &m, err));
+        show_member(&m, s.n_obs, info->season);
+    }
+    return TIDE_OK;
+}
+
+static void put_field(double v) {
+    putchar(',');
+    tide_cli_put_number(stdout, v, 0);
+}
+
+/* A row a member; a series without members has one row, its member's columns empty. */
+static tide_status csv_series(const tide_store *store, const tide_store_info *info, int64_t row,
+                              tide_error *err) {
+    enum { COEFS = TIDE_ETS_COEF_ROWS };
+    tide_series_model s;
+    char first[48], last[48];
+    TIDE_TRY(tide_store_series(store, row, &s, err));
+    tide_ds_format(info->ds_kind, s.first_ds, first, sizeof first);
+    tide_ds_format(info->ds_kind, s.last_ds, last, sizeof last);
+    for (int32_t j = 0; j == 0 || j < s.n_members; ++j) {
+        tide_member m;
+        tide_cli_put_csv(stdout, s.id, s.id_length);
+        printf(",%s", tide_outcome_name(s.outcome));
+        if (s.n_members == 0) {
+            printf(",,none,,%d,,,,,,,,,,,,,%s,%s\n", s.n_obs, first, last);
+            break;
+        }
+        TIDE_TRY(tide_store_member(store, &s, j, &m, err));
+        put_field(m.weight);
+        printf(",%s,%s,%d", tide_family_name(m.family), tide_form_name(m.family, m.form), s.n_obs);
+        put_field(m.loglik);
+        put_field(tide_criterion_value(TIDE_AICC, m.loglik, m.n_params, s.n_obs));
+        put_field(m.sigma2);
+        for (int r = 0; r < COEFS; ++r)
+            put_field(r < m.n_coef ? m.coef[r] : TIDE_NAN);
+        printf(",%d,%d", m.n_params, m.converged);
+        put_field(m.criterion);
+        put_field(m.n_state > 0 ? m.state[0] : TIDE_NAN);
+        put_field(m.n_state > 1 ? m.state[1] : TIDE_NAN);
+        printf(",%s,%s\n", first, last);
+    }
+    if (ferror(stdout))
+        return tide_fail(err, TIDE_DISK, "standard output: %s", strerror(errno));
+    return TIDE_OK;
+}
+
+typedef tide_status show_fn(const tide_store *store, const tide_store_info *info, int64_t row,
+                            tide_error *err);
+
+static tide_status show_ids(const tide_store *store, const tide_store_info *info, const tide_cli_list *ids,
+                            show_fn *show, tide_error *err) {
+    size_t missing = 0;
+    for (size_t i = 0; i < ids->n; ++i) {
+        char text[96];
+        int64_t row = -1;
+        size_t length = strlen(ids->item[i]);
+        TIDE_TRY(tide_store_find(store, ids->item[i], length, &row, err));
+        if (row < 0) {
+            ++missing;
+            fprintf(stderr, "tidemill inspect: no id '%s' in the store\n",
+                    tide_quote(text, sizeof text, ids->item[i], length));
+        } else {
+            TIDE_TRY(show(store, info, row, err));
+        }
+    }
+    if (missing)
+        return tide_fail(err, TIDE_NOT_FOUND, "%zu of the ids asked for not in the store", missing);
+    return TIDE_OK;
+}
+
+static tide_status show_all(const tide_store *store, const tide_store_info *info, const char *path, int csv,
+                            tide_error *err) {
+    uint64_t by_outcome[TIDE_OUTCOME_COUNT] = {0};
+    for (uint64_t row = 0; row < info->n_series; ++row) {
+        if (csv) {
+            TIDE_TRY(csv_series(store, info, (int64_t)row, err));
+        } else {
+            tide_series_model s;
+            TIDE_TRY(tide_store_series(store, (int64_t)row, &s, err));
+            if (s.outcome < TIDE_OUTCOME_COUNT)
+                ++by_outcome[s.outcome];
+        }
+        if (tide_cli_stopped(NULL))
+            return tide_fail(err, TIDE_INTERRUPTED, "stopped by a signal");
+    }
+    if (!csv)
+        show_header(info, path, by_outcome);
+    return TIDE_OK;
+}
+
+static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
+    tide_cli_list ids = {NULL, 0};
+    const char *format = "text";
+    int verify = 0;
+    const tide_cli_flag own[] = {
+        {"id", TIDE_CLI_LIST, &ids, "ID", "show this series' model; may be given several times"},
+        {"format", TIDE_CLI_TEXT, &format, "NAME", "text, or csv: a row a member [text]"},
+        {"verify", TIDE_CLI_SWITCH, &verify, NULL, "check every byte of the store against its checksums"},
+        {NULL, TIDE_CLI_SWITCH, NULL, NULL, NULL}};
+    tide_cli_args args;
+    tide_store *store = NULL;
+    tide_store_info info;
+    tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
+    if (status || args.helped)
+        goto done;
+    int csv = strcmp(format, "csv") == 0;
+    if (!args.argument)
+        status = tide_fail(err, TIDE_USAGE, "which STORE? (see --help)");
+    else if (!csv && strcmp(format, "text") != 0)
+        status = tide_fail(err, TIDE_USAGE, "--format: '%.60s' is not one of text, csv", format);
+    if (!status)
+        status = tide_store_open(args.argument, verify ? TIDE_VERIFY_ALL : TIDE_VERIFY_TOUCHED, &store, err);
+    if (status)
+        goto done;
+    tide_store_get_info(store, &info);
+    if (csv)
+        fputs("unique_id,outcome,weight,family,form,n,loglik,aicc,sigma2,alpha,beta,gamma,phi,n_params,"
+              "converged,criterion,"
+              "level,trend,first_ds,last_ds\n",
+              stdout);
+    status = ids.n ? show_ids(store, &info, &ids, csv ? csv_series : show_series, err)
+                   : show_all(store, &info, args.argument, csv, err);
+    if (!status && verify)
+        fprintf(stderr, "tidemill inspect: every block of %s is intact\n", args.argument);
+done:
+    tide_store_close(store);
+    tide_cli_args_free(&args, own);
+    return status;
+}
+
+const tide_cli_command tide_cli_inspect = {
+    .name = "inspect",
+    .bit = TIDE_CMD_INSPECT,
+    .argument = "STORE",
+    .usage = "STORE [--id ID ...] [--format text|csv] [--verify]",
+    .summary = "shows what a model store holds, one model, or all of them as CSV",
+    .text = "Without --id: the header and the series by outcome. With it: where the model comes from (run, "
+            "data window,\n"
+            "fingerprint), its members, coefficients and final states. CSV has a row a member; a series "
+            "without a model has\n"
+            "one row whose family is none.\n",
+    .examples = "  tidemill inspect models\n"
+                "  tidemill inspect models --id A17\n"
+                "  tidemill inspect models --format csv | head\n"
+                "  tidemill inspect models/gen-000006.h5 --verify\n",
+    .run = run};

@@ -1,0 +1,165 @@
+/* config_keys.c - the table of every option: its path in the JSON file, its flag, type, range and help.
+ *
+ * Whoever adds an option adds a field to tide_config, a line here and a default in tide_config_init; file
+ * reader, schema, flags and --help follow. The lists of forms, families and policies come from where they are
+ * defined. */
+#include "host/config.h"
+
+#include <string.h>
+
+static const tide_choice families[] = {
+#define TIDE_FAMILY(NAME, number, text, title) {text, number},
+#include "kernels/families.def"
+#undef TIDE_FAMILY
+    {NULL, 0}};
+
+static const tide_choice forms[] = {
+#define TIDE_ETS_FORM(name, e, t, s) {#name, TIDE_ETS_##name},
+#include "kernels/forms.def"
+#undef TIDE_ETS_FORM
+    {NULL, 0}};
+
+static const tide_choice criteria[] = {{"aicc", TIDE_AICC}, {"aic", TIDE_AIC}, {"bic", TIDE_BIC}, {NULL, 0}};
+static const tide_choice ets_modes[] = {
+    {"likelihood", TIDE_ETS_LIKELIHOOD}, {"average", TIDE_ETS_AVERAGE}, {NULL, 0}};
+static const tide_choice backends[] = {
+    {"auto", TIDE_BACKEND_AUTO}, {"cpu", TIDE_BACKEND_CPU}, {"cuda", TIDE_BACKEND_CUDA}, {NULL, 0}};
+static const tide_choice isas[] = {{"scalar", 0}, {"baseline", 1}, {"avx2", 2}, {"avx512", 3}, {NULL, 0}};
+static const tide_choice duplicates[] = {{"quarantine", TIDE_POLICY_QUARANTINE},
+                                         {"error", TIDE_POLICY_ERROR},
+                                         {"first", TIDE_POLICY_FIRST},
+                                         {"last", TIDE_POLICY_LAST},
+                                         {"sum", TIDE_POLICY_SUM},
+                                         {"mean", TIDE_POLICY_MEAN},
+                                         {NULL, 0}};
+static const tide_choice bad_rows[] = {{"quarantine", TIDE_POLICY_QUARANTINE},
+                                       {"error", TIDE_POLICY_ERROR},
+                                       {"skip", TIDE_POLICY_SKIP},
+                                       {NULL, 0}};
+static const tide_choice out_of_order[] = {
+    {"sort", TIDE_POLICY_SORT}, {"error", TIDE_POLICY_ERROR}, {NULL, 0}};
+static const tide_choice intervals[] = {
+    {"closed", TIDE_INTERVALS_CLOSED}, {"simulated", TIDE_INTERVALS_SIMULATED}, {NULL, 0}};
+static const tide_choice formats[] = {{"csv", 0}, {"json", 1}, {NULL, 0}};
+
+#define AT(field) offsetof(tide_config, field)
+#define TRAIN TIDE_CMD_TRAIN
+#define FORECASTS (TIDE_CMD_PREDICT | TIDE_CMD_FORECAST)
+#define COMPUTE (TIDE_CMD_TRAIN | TIDE_CMD_BENCH)
+
+const tide_config_key tide_config_keys[] = {
+    {"source.path", NULL, TIDE_KEY_TEXT, AT(source.path), 0, 0, NULL, 0, "SOURCE",
+     "CSV file (plain or gzip), - for standard input, or postgresql://... (flag: the argument SOURCE)"},
+    {"source.table", "table", TIDE_KEY_TEXT, AT(source.table), 0, 0, NULL, TRAIN, "TABLE",
+     "Postgres: read this [schema.]table"},
+    {"source.query", "query", TIDE_KEY_TEXT, AT(source.query), 0, 0, NULL, TRAIN, "SELECT",
+     "Postgres: read this query, in a read-only transaction, instead of a table"},
+    {"source.id_column", "id-column", TIDE_KEY_TEXT, AT(source.id_column), 0, 0, NULL, TRAIN, "NAME",
+     "column of the series' id; unique_id unless given"},
+    {"source.ds_column", "ds-column", TIDE_KEY_TEXT, AT(source.ds_column), 0, 0, NULL, TRAIN, "NAME",
+     "column of the time, an integer, a date or a timestamp; ds unless given"},
+    {"source.y_column", "y-column", TIDE_KEY_TEXT, AT(source.y_column), 0, 0, NULL, TRAIN, "NAME",
+     "column of the value; y unless given"},
+    {"source.from", "from", TIDE_KEY_TEXT, AT(source.from), 0, 0, NULL, TRAIN, "DS",
+     "leave out rows before this time"},
+    {"source.to", "to", TIDE_KEY_TEXT, AT(source.to), 0, 0, NULL, TRAIN, "DS",
+     "leave out rows after this time (a date includes its whole day)"},
+    {"source.delimiter", "delimiter", TIDE_KEY_CHAR, AT(source.delimiter), 0, 0, NULL, TRAIN, "CHAR",
+     "CSV: field delimiter, one character or 'tab'; found out from the header unless given"},
+    {"source.connect_timeout_s", "connect-timeout", TIDE_KEY_INT, AT(source.connect_timeout_s), 1, 3600, NULL,
+     TRAIN, "SECONDS", "Postgres: give up connecting after this time"},
+    {"source.statement_timeout_s", "statement-timeout", TIDE_KEY_INT, AT(source.statement_timeout_s), 0,
+     604800, NULL, TRAIN, "SECONDS", "Postgres: give up a statement after this time; 0 = never"},
+
+    {"freq", "freq", TIDE_KEY_TEXT, AT(freq), 0, 0, NULL, TRAIN, "FREQ",
+     "regular step: N (integers), s, min, h, D, B, W, M, Q, Y, or a multiple such as 15min; "
+     "found out from the first rows unless given"},
+    {"season", "season", TIDE_KEY_INT, AT(season), 0, TIDE_SEASON_MAX, NULL, COMPUTE, "STEPS",
+     "seasonal period in steps; 1 = none, 0 = the usual one of the frequency"},
+    {"models", "models", TIDE_KEY_SET, AT(fit.families), 0, 0, families + 1, COMPUTE, "LIST",
+     "model families to choose from"},
+
+    {"ets.forms", "ets-forms", TIDE_KEY_SET, AT(fit.ets_forms), 0, 0, forms, COMPUTE, "LIST",
+     "forms of exponential smoothing to choose from: error A or M, trend N, A or Ad, season N, A or M"},
+    {"ets.mode", "ets-mode", TIDE_KEY_CHOICE, AT(fit.ets_mode), 0, 0, ets_modes, COMPUTE, "MODE",
+     "likelihood: the best form alone; average: all forms, weighted"},
+    {"ets.criterion", "criterion", TIDE_KEY_CHOICE, AT(fit.criterion), 0, 0, criteria, COMPUTE, "NAME",
+     "what the choice of form goes by"},
+    {"ets.max_iterations", "max-iterations", TIDE_KEY_INT, AT(fit.max_iterations), 1, 1000000, NULL, COMPUTE,
+     "N", "limit of the optimiser, a form and series"},
+    {"ets.penalty", NULL, TIDE_KEY_REAL, AT(fit.penalty), 0, 1e6, NULL, 0, "X",
+     "average mode: this times beta/alpha is added to -2 log likelihood"},
+    {"ets.temperature", NULL, TIDE_KEY_REAL, AT(fit.temperature), 1e-3, 1e6, NULL, 0, "X",
+     "average mode: weights are exp(-(criterion - best)/temperature)"},
+    {"ets.min_weight", NULL, TIDE_KEY_REAL, AT(fit.min_weight), 0, 0.5, NULL, 0, "X",
+     "average mode: members below this weight are dropped"},
+    {"ets.lower", NULL, TIDE_KEY_REALS, AT(fit.lower), 0, 1, NULL, 0, "A,B,G,P",
+     "lower bounds of alpha, beta, gamma, phi"},
+    {"ets.upper", NULL, TIDE_KEY_REALS, AT(fit.upper), 0, 1, NULL, 0, "A,B,G,P",
+     "upper bounds of alpha, beta, gamma, phi"},
+
+    {"intake.duplicates", "on-duplicate", TIDE_KEY_CHOICE, AT(intake.duplicates), 0, 0, duplicates, TRAIN,
+     "POLICY", "two rows for one time of a series"},
+    {"intake.bad_rows", "on-bad-row", TIDE_KEY_CHOICE, AT(intake.bad_rows), 0, 0, bad_rows, TRAIN, "POLICY",
+     "rows whose time or value cannot be read"},
+    {"intake.infinite", "on-infinite", TIDE_KEY_CHOICE, AT(intake.infinite), 0, 0, bad_rows, TRAIN, "POLICY",
+     "infinite values"},
+    {"intake.out_of_order", "on-out-of-order", TIDE_KEY_CHOICE, AT(intake.out_of_order), 0, 0, out_of_order,
+     TRAIN, "POLICY", "rows of a series that are not in order of time"},
+    {"intake.gather", "unsorted", TIDE_KEY_BOOL, AT(intake.gather), 0, 0, NULL, TRAIN, NULL,
+     "rows of a series may be anywhere in the input: hold all of it in memory (24 bytes a row)"},
+    {"intake.batch_series", "batch-series", TIDE_KEY_SIZE, AT(intake.batch_series), 0, 1 << 24, NULL, COMPUTE,
+     "N", "series a batch; 0 = by memory and processors"},
+    {"intake.batch_values", NULL, TIDE_KEY_SIZE, AT(intake.batch_values), 0, 1e12, NULL, 0, "N",
+     "values a batch; 0 = by memory"},
+    {"intake.max_length", NULL, TIDE_KEY_SIZE, AT(intake.max_length), 2, 1 << 28, NULL, 0, "N",
+     "most steps a series may span"},
+
+    {"backend.kind", "backend", TIDE_KEY_CHOICE, AT(backend.kind), 0, 0, backends, COMPUTE, "NAME",
+     "where to compute; auto takes a GPU if there is one"},
+    {"backend.jobs", "jobs", TIDE_KEY_INT, AT(backend.jobs), 0, 4096, NULL, COMPUTE, "N",
+     "CPU threads; 0 = all processors"},
+    {"backend.isa", "isa", TIDE_KEY_NAME, AT(backend.isa), 0, 0, isas, COMPUTE, "NAME",
+     "CPU instruction set; the widest unless given (results do not depend on it)"},
+    {"backend.devices", "devices", TIDE_KEY_TEXT, AT(backend.devices), 0, 0, NULL, COMPUTE, "LIST",
+     "GPUs to use, such as 0,1; all unless given"},
+    {"backend.fallback_to_cpu", "fallback-to-cpu", TIDE_KEY_BOOL, AT(backend.fallback_to_cpu), 0, 0, NULL,
+     COMPUTE, NULL, "go on with the CPU when the GPU is missing or lost (=false: stop)"},
+    {"backend.device_bytes_max", NULL, TIDE_KEY_SIZE, AT(backend.device_bytes_max), 0, 1e15, NULL, 0, "BYTES",
+     "GPU memory to use at most; 0 = what there is"},
+    {"memory", "memory", TIDE_KEY_SIZE, AT(memory_bytes), 1 << 22, 1e15, NULL, COMPUTE, "BYTES",
+     "memory for the batches in flight, such as 512M"},
+
+    {"store.dir", "store", TIDE_KEY_TEXT, AT(store.dir), 0, 0, NULL, TIDE_CMD_FIT, "DIR",
+     "model store to write a new generation to"},
+    {"store.keep", "keep", TIDE_KEY_INT, AT(store.keep), 0, 1000000, NULL, TIDE_CMD_FIT, "N",
+     "generations to keep; 0 = all"},
+
+    {"predict.horizon", "horizon", TIDE_KEY_INT, AT(predict.horizon), 0, 1000000, NULL, FORECASTS, "STEPS",
+     "steps to forecast; 0 = two seasons, or 10 without a season"},
+    {"predict.from", "from", TIDE_KEY_TEXT, AT(predict.from), 0, 0, NULL, TIDE_CMD_PREDICT, "DS",
+     "leave out forecasts before this time"},
+    {"predict.to", "to", TIDE_KEY_TEXT, AT(predict.to), 0, 0, NULL, TIDE_CMD_PREDICT, "DS",
+     "forecast up to this time, instead of a horizon"},
+    {"predict.levels", "level", TIDE_KEY_LEVELS, AT(predict.spec), 0, 0, NULL, FORECASTS, "LIST",
+     "coverage of the prediction intervals in percent, such as 80,95"},
+    {"predict.intervals", "intervals", TIDE_KEY_CHOICE, AT(predict.spec.intervals), 0, 0, intervals,
+     FORECASTS, "KIND", "closed form where there is one, or simulated for all"},
+    {"predict.paths", "paths", TIDE_KEY_INT, AT(predict.spec.paths), 100, 1000000, NULL, FORECASTS, "N",
+     "paths of a simulated interval"},
+    {"predict.seed", "seed", TIDE_KEY_U64, AT(predict.spec.seed), 0, 9007199254740992.0, NULL, TIDE_CMD_TRAIN,
+     "N", "of simulated intervals; kept in the store"},
+    {"predict.format", "format", TIDE_KEY_NAME, AT(predict.format), 0, 0, formats, FORECASTS, "NAME",
+     "output format; csv unless given"},
+};
+
+const size_t tide_config_key_count = sizeof tide_config_keys / sizeof tide_config_keys[0];
+
+const tide_config_key *tide_config_find(const char *path, size_t length) {
+    for (size_t i = 0; i < tide_config_key_count; ++i) {
+        const char *p = tide_config_keys[i].path;
+        if (strlen(p) == length && memcmp(p, path, length) == 0)
+            return &tide_config_keys[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,85 @@
+/* predict.c - from a stored model to forecasts, by the same kernel that the backends run
+ * (kernels/forecast.h): a store gives the bits that the fit would have given.
+ *
+ * The kernel wants every row of coefficients and states in its place; a store leaves out the rows at the end
+ * that the form does not have. So members are copied into a padded block first, one allocation a call, which
+ * also holds the kernel's scratch: a season of 366 and all members of an average need some 70 kB, too much
+ * for a small stack. */
+#include "host/tidemill_predict.h"
+
+#include "kernels/forecast.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+uint64_t tide_id_key(const char *id, size_t id_length) {
+    return XXH3_64bits(id, id_length);
+}
+
+static tide_status check_spec(const tide_store *store, const tide_forecast_spec *spec, tide_error *err) {
+    tide_store_info info;
+    tide_store_get_info(store, &info);
+    if (spec->horizon < 1)
+        return tide_fail(err, TIDE_CONFIG, "horizon %d: must be at least 1", (int)spec->horizon);
+    if (spec->season != info.season)
+        return tide_fail(err, TIDE_CONFIG, "season %d: the store's is %d", (int)spec->season,
+                         (int)info.season);
+    if (spec->n_levels < 0 || spec->n_levels > TIDE_LEVELS_MAX)
+        return tide_fail(err, TIDE_CONFIG, "%d levels: at most %d", (int)spec->n_levels, TIDE_LEVELS_MAX);
+    for (int i = 0; i < spec->n_levels; ++i)
+        if (!(spec->level[i] > 0.0 && spec->level[i] < 1.0))
+            return tide_fail(err, TIDE_CONFIG, "level %g: must lie between 0 and 1", spec->level[i]);
+    if (spec->intervals == TIDE_INTERVALS_SIMULATED && spec->n_levels > 0 && spec->paths < 1)
+        return tide_fail(err, TIDE_CONFIG, "%d paths: a simulation needs at least 1", (int)spec->paths);
+    return TIDE_OK;
+}
+
+/* Copies members into rows of `width` doubles: coefficients, then states, each padded with zeros. */
+static tide_status load_members(const tide_store *store, const tide_series_model *series, size_t width,
+                                double *rows, tide_member_view *views, tide_error *err) {
+    for (int32_t j = 0; j < series->n_members; ++j, rows += width) {
+        tide_member m = {0};
+        TIDE_TRY(tide_store_member(store, series, j, &m, err));
+        double *state = rows + TIDE_ETS_COEF_ROWS;
+        memcpy(rows, m.coef, (size_t)m.n_coef * sizeof *rows);
+        memcpy(state, m.state, (size_t)m.n_state * sizeof *rows);
+        views[j] = (tide_member_view){.family = m.family,
+                                      .form = m.form,
+                                      .n_obs = series->n_obs,
+                                      .weight = m.weight,
+                                      .sigma2 = m.sigma2,
+                                      .coef = rows,
+                                      .state = state,
+                                      .stride = 1};
+    }
+    return TIDE_OK;
+}
+
+tide_status tide_store_forecast(const tide_store *store, int64_t row, const tide_forecast_spec *spec,
+                                double *mean, double *lo, double *hi, tide_error *err) {
+    tide_series_model series = {0};
+    TIDE_TRY(check_spec(store, spec, err));
+    TIDE_TRY(tide_store_series(store, row, &series, err));
+    size_t members = (size_t)series.n_members, width = TIDE_ETS_COEF_ROWS + 2 + (size_t)spec->season;
+    size_t scratch = tide_forecast_workspace(spec, series.n_members);
+    tide_member_view *views = calloc(members + 1, sizeof *views);
+    double *rows = malloc((members * width + scratch + 1) * sizeof *rows);
+    tide_status status = TIDE_OK;
+    if (!views || !rows)
+        status = tide_fail(err, TIDE_MEMORY, "out of memory for a forecast of %d steps", (int)spec->horizon);
+    else {
+        memset(rows, 0, members * width * sizeof *rows);
+        status = load_members(store, &series, width, rows, views, err);
+    }
+    if (status == TIDE_OK) {
+        tide_forecast_work work = {rows + members * width, 1};
+        tide_forecast_out out = {mean, lo, hi, 1};
+        tide_forecast_series(spec, views, series.n_members, series.key, work, out);
+    }
+    free(rows);
+    free(views);
+    return status;
+}

@@ -1,0 +1,222 @@
+/* report.c - counts of a run, and the two ways to show them. Zero counts are left out of the text, not of the
+ * JSON. */
+#include "host/report.h"
+#include "host/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const outcome_names[] = {
+#define TIDE_OUTCOME(NAME, number, text, why) [number] = text,
+#include "kernels/outcomes.def"
+#undef TIDE_OUTCOME
+};
+
+static const char *const family_names[] = {
+#define TIDE_FAMILY(NAME, number, text, title) [number] = text,
+#include "kernels/families.def"
+#undef TIDE_FAMILY
+};
+
+static const char *const form_names[] = {
+#define TIDE_ETS_FORM(name, e, t, s) #name,
+#include "kernels/forms.def"
+#undef TIDE_ETS_FORM
+};
+
+void tide_report_add(tide_report *report, const tide_results *results) {
+    size_t n = results->n_series;
+    ++report->batches;
+    report->series += n;
+    for (size_t i = 0; i < n; ++i) {
+        if (results->outcome[i] < TIDE_OUTCOME_COUNT)
+            ++report->by_outcome[results->outcome[i]];
+        for (size_t j = 0; j < results->n_members[i]; ++j) {
+            uint8_t family = results->family[j * n + i], form = results->form[j * n + i];
+            if (family < TIDE_FAMILY_COUNT)
+                ++report->by_family[family];
+            if (family == TIDE_FAMILY_ETS && form < TIDE_ETS_FORMS)
+                ++report->by_form[form];
+            ++report->members;
+        }
+    }
+}
+
+static const struct {
+    const char *name;
+    size_t offset;
+} deviations[] = {{"bad_rows", offsetof(tide_intake_report, bad_rows)},
+                  {"duplicates", offsetof(tide_intake_report, duplicates)},
+                  {"infinite", offsetof(tide_intake_report, infinite)},
+                  {"out_of_order", offsetof(tide_intake_report, out_of_order)},
+                  {"off_grid", offsetof(tide_intake_report, off_grid)}};
+enum { DEVIATIONS = sizeof deviations / sizeof deviations[0] };
+
+static const tide_intake_count *deviation(const tide_report *r, size_t i) {
+    return (const tide_intake_count *)(const void *)((const char *)&r->intake + deviations[i].offset);
+}
+
+static char *finish(FILE *f, char **text) {
+    int bad = ferror(f);
+    if (fclose(f) || bad) {
+        free(*text);
+        return NULL;
+    }
+    return *text;
+}
+
+static void put_counts(FILE *f, const char *title, const char *const *names, const uint64_t *counts,
+                       size_t n) {
+    int any = 0;
+    for (size_t i = 0; i < n; ++i) {
+        if (!counts[i])
+            continue;
+        fprintf(f, "%s%s %" PRIu64, any ? ", " : title, names[i], counts[i]);
+        any = 1;
+    }
+    if (any)
+        fputs("\n", f);
+}
+
+static void put_stage(FILE *f, const char *name, tide_stage s) {
+    fprintf(f, "  %-6s %9.2f s busy %9.2f s waiting\n", name, s.busy_s, s.wait_s);
+}
+
+char *tide_report_text(const tide_report *r) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    fprintf(f,
+            "%" PRIu64 " series, %" PRIu64 " rows from %s (freq %s, season %d), %" PRIu64 " gaps, %" PRIu64
+            " missing\n",
+            r->series, r->intake.rows, r->source, r->freq, r->season, r->intake.gaps, r->intake.missing);
+    put_counts(f, "outcomes: ", outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
+    put_counts(f, "families: ", family_names, r->by_family, TIDE_FAMILY_COUNT);
+    put_counts(f, "forms:    ", form_names, r->by_form, TIDE_ETS_FORMS);
+    for (size_t i = 0; i < DEVIATIONS; ++i) {
+        const tide_intake_count *c = deviation(r, i);
+        if (!c->n)
+            continue;
+        fprintf(f, "%s: %" PRIu64 "\n", deviations[i].name, c->n);
+        for (uint64_t k = 0; k < c->n && k < TIDE_NAMED_MAX && c->named[k][0]; ++k)
+            fprintf(f, "  %s\n", c->named[k]);
+    }
+    fprintf(f, "stages, on %s%s%s:\n", r->backend, *r->backend_note ? "; " : "", r->backend_note);
+    put_stage(f, "read", r->read);
+    put_stage(f, "fit", r->fit);
+    put_stage(f, "write", r->write);
+    fprintf(f, "  finish %9.2f s\n", r->finish_s);
+    fprintf(f, "%.2f s in all, %.0f series/s, peak memory %.1f MiB\n", r->wall_s,
+            r->wall_s > 0.0 ? (double)r->series / r->wall_s : 0.0, (double)r->peak_bytes / 1048576.0);
+    if (r->generation)
+        fprintf(f, "published generation %" PRIu64 " of %s (run %s)\n", r->generation, r->store, r->run_id);
+    return finish(f, &text);
+}
+
+static void put_json_counts(FILE *f, const char *const *names, const uint64_t *counts, size_t n) {
+    for (size_t i = 0; i < n; ++i)
+        fprintf(f, "%s\"%s\": %" PRIu64, i ? ", " : "{", names[i], counts[i]);
+    fputs("}", f);
+}
+
+static void put_json_stages(FILE *f, const tide_report *r) {
+    const struct {
+        const char *name;
+        tide_stage time;
+    } stages[] = {{"read", r->read}, {"fit", r->fit}, {"write", r->write}, {"finish", {r->finish_s, 0.0}}};
+    for (size_t i = 0; i < 4; ++i)
+        fprintf(f, "%s\"%s\": {\"busy_s\": %.6f, \"wait_s\": %.6f}", i ? ", " : "{", stages[i].name,
+                stages[i].time.busy_s, stages[i].time.wait_s);
+    fputs("}", f);
+}
+
+char *tide_report_outcomes_json(const tide_report *r) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    put_json_counts(f, outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
+    return finish(f, &text);
+}
+
+char *tide_report_forms_json(const tide_report *r) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    for (size_t i = 0; i < TIDE_ETS_FORMS; ++i)
+        fprintf(f, "%s\"%s\": %" PRIu64, i ? ", " : "{", form_names[i], r->by_form[i]);
+    for (size_t i = 0; i < TIDE_FAMILY_COUNT; ++i)
+        if (i != TIDE_FAMILY_NONE && i != TIDE_FAMILY_ETS)
+            fprintf(f, ", \"%s\": %" PRIu64, family_names[i], r->by_family[i]);
+    fputs("}", f);
+    return finish(f, &text);
+}
+
+char *tide_report_stages_json(const tide_report *r) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    put_json_stages(f, r);
+    return finish(f, &text);
+}
+
+char *tide_report_json(const tide_report *r) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    const struct {
+        const char *key, *value;
+    } texts[] = {{"run_id", r->run_id},
+                 {"source", r->source},
+                 {"store", r->store},
+                 {"backend", r->backend},
+                 {"backend_note", r->backend_note},
+                 {"freq", r->freq}};
+    fputs("{\n", f);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
+        fprintf(f, "  \"%s\": ", texts[i].key);
+        tide_put_json(f, texts[i].value, strlen(texts[i].value));
+        fputs(",\n", f);
+    }
+    fprintf(f, "  \"season\": %d,\n  \"generation\": %" PRIu64 ",\n  \"store_bytes\": %" PRIu64 ",\n",
+            r->season, r->generation, r->store_bytes);
+    fprintf(f, "  \"series\": %" PRIu64 ",\n  \"members\": %" PRIu64 ",\n  \"batches\": %" PRIu64 ",\n",
+            r->series, r->members, r->batches);
+    fputs("  \"outcomes\": ", f);
+    put_json_counts(f, outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
+    fputs(",\n  \"families\": ", f);
+    put_json_counts(f, family_names, r->by_family, TIDE_FAMILY_COUNT);
+    fputs(",\n  \"forms\": ", f);
+    put_json_counts(f, form_names, r->by_form, TIDE_ETS_FORMS);
+    fprintf(f,
+            ",\n  \"input\": {\"rows\": %" PRIu64 ", \"values\": %" PRIu64 ", \"gaps\": %" PRIu64
+            ", \"missing\": %" PRIu64 ", \"outside\": %" PRIu64,
+            r->intake.rows, r->intake.values, r->intake.gaps, r->intake.missing, r->intake.outside);
+    for (size_t i = 0; i < DEVIATIONS; ++i) {
+        const tide_intake_count *c = deviation(r, i);
+        fprintf(f, ",\n    \"%s\": {\"n\": %" PRIu64 ", \"named\": [", deviations[i].name, c->n);
+        for (uint64_t k = 0; k < c->n && k < TIDE_NAMED_MAX && c->named[k][0]; ++k) {
+            fputs(k ? ", " : "", f);
+            tide_put_json(f, c->named[k], strlen(c->named[k]));
+        }
+        fputs("]}", f);
+    }
+    fputs("},\n  \"stages\": ", f);
+    put_json_stages(f, r);
+    fprintf(f, ",\n  \"batch_series\": %" PRIu64 ",\n  \"batch_values\": %" PRIu64 ",\n", r->batch_series,
+            r->batch_values);
+    fprintf(f, "  \"wall_s\": %.6f,\n  \"series_per_s\": %.1f,\n  \"peak_bytes\": %" PRIu64 "\n}\n",
+            r->wall_s, r->wall_s > 0.0 ? (double)r->series / r->wall_s : 0.0, r->peak_bytes);
+    return finish(f, &text);
+}

@@ -1,0 +1,44 @@
+/* report.h - what a run did: counts by outcome and form, deviations of the input, seconds by stage, memory. */
+#ifndef TIDE_REPORT_H
+#define TIDE_REPORT_H
+
+#include "host/intake.h"
+#include "kernels/batch.h"
+#include <stddef.h>
+
+/* A stage's seconds: at work, and waiting for its neighbours. */
+typedef struct tide_stage {
+    double busy_s, wait_s;
+} tide_stage;
+
+typedef struct tide_report {
+    tide_intake_report intake;
+    uint64_t series, members, batches;
+    uint64_t by_outcome[TIDE_OUTCOME_COUNT]; /* sum = series */
+    uint64_t by_family[TIDE_FAMILY_COUNT];   /* members; sum = members */
+    uint64_t by_form[TIDE_ETS_FORMS];        /* members of family ETS */
+    tide_stage read, fit, write;             /* read: source and intake */
+    double finish_s;                         /* making the result visible */
+    double wall_s;
+    uint64_t peak_bytes;                     /* of resident memory, of the process so far */
+    uint64_t batch_series, batch_values;     /* most a batch may hold */
+    char source[160], sink[160], backend[128];
+    char backend_note[256]; /* why this backend, or empty */
+    char freq[24];
+    int32_t season;
+    uint64_t generation; /* 0: no store was written */
+    uint64_t store_bytes;
+    char run_id[40], store[256];
+} tide_report;
+
+/* Adds the counts of a fitted batch. */
+void tide_report_add(tide_report *report, const tide_results *results);
+/* For people, several lines; for machines, one JSON object. A malloc'd text; NULL when memory is short. */
+char *tide_report_text(const tide_report *report);
+char *tide_report_json(const tide_report *report);
+/* Parts of the JSON, each an object on one line: {"fitted": 991, ...}, {"AAN": 120, ...}, {"read": {"busy_s": ...}, ...}. */
+char *tide_report_outcomes_json(const tide_report *report);
+char *tide_report_forms_json(const tide_report *report); /* forms of ETS, then the other families by name */
+char *tide_report_stages_json(const tide_report *report);
+
+#endif

@@ -1,0 +1,25 @@
+/* run.h - the pipeline: read, fit and write at the same time, with a fixed number of batches in flight. */
+#ifndef TIDE_RUN_H
+#define TIDE_RUN_H
+
+#include "host/backend.h"
+#include "host/config.h"
+#include "host/observer.h"
+#include "host/report.h"
+#include "host/stream.h"
+
+typedef struct tide_run_parts {
+    const tide_config *cfg; /* checked and resolved */
+    tide_backend *backend;
+    tide_source *source;
+    tide_sink *sink;
+    const tide_observer *observer; /* may be NULL */
+} tide_run_parts;
+
+/* Reads the source to its end, fits every series, hands the batches to the sink in order and finishes it. Opens and closes
+ * nothing. The report is zeroed first and filled as far as the run got, also on failure, but for source, sink and store
+ * names, which are the caller's. Errors: the first of any stage; TIDE_INPUT when there is no series; TIDE_INTERRUPTED when
+ * the observer asked to stop. After a failure the sink has not been finished. */
+tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_error *err);
+
+#endif

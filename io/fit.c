@@ -1,0 +1,155 @@
+#include "io/fit.h"
+#include "host/backend.h"
+#include "host/run.h"
+#include "host/tidemill.h"
+#include "io/open.h"
+#include "io/runs.h"
+#include "io/store_write.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void say(const tide_observer *observer, tide_log_level level, const char *text) {
+    if (*text && observer && observer->message)
+        observer->message(observer->self, level, text);
+}
+
+/* --- the book of runs: a failure here is a warning, since the store does not depend on it
+ * ------------------------ */
+static void warn(const tide_observer *observer, const tide_error *err) {
+    say(observer, TIDE_LOG_WARNING, err->message);
+}
+
+static tide_runs *book_begin(const tide_run_parts *parts, const char *run_id) {
+    const tide_config *cfg = parts->cfg;
+    tide_runs *runs = NULL;
+    tide_error err;
+    char *config = tide_config_dump(cfg);
+    const tide_run_start start = {.run_id = run_id,
+                                  .command = "fit",
+                                  .config = config,
+                                  .source = parts->source->name,
+                                  .source_from = cfg->source.from,
+                                  .source_to = cfg->source.to,
+                                  .code_version = tide_build_info()};
+    if (tide_runs_open(cfg->store.dir, &runs, &err) || tide_runs_begin(runs, &start, &err)) {
+        warn(parts->observer, &err);
+        tide_runs_close(runs);
+        runs = NULL;
+    }
+    free(config);
+    return runs;
+}
+
+static void book_finish(tide_runs *runs, const tide_report *report, tide_status status,
+                        const tide_error *failure, const tide_observer *observer) {
+    tide_error err;
+    if (!runs)
+        return;
+    char *outcomes = tide_report_outcomes_json(report), *forms = tide_report_forms_json(report);
+    char *stages = tide_report_stages_json(report);
+    const tide_run_end end = {.status = status ? tide_status_name(status) : "ok",
+                              .message = status ? failure->message : NULL,
+                              .backend = report->backend,
+                              .outcomes = outcomes,
+                              .forms = forms,
+                              .stages = stages,
+                              .rows = report->intake.rows,
+                              .series = report->series,
+                              .members = report->members,
+                              .generation = report->generation,
+                              .store_bytes = report->store_bytes,
+                              .peak_memory_bytes = report->peak_bytes};
+    if (tide_runs_finish(runs, report->run_id, &end, &err))
+        warn(observer, &err);
+    tide_runs_close(runs);
+    free(outcomes);
+    free(forms);
+    free(stages);
+}
+
+/* The pipeline between an open source and an open store. */
+static tide_status fit_into(const tide_run_parts *parts, tide_report *report, tide_error *err) {
+    tide_store_written written;
+    char run_id[TIDE_RUN_ID_SIZE];
+    memcpy(run_id, report->run_id, sizeof run_id); /* tide_run clears the report */
+    tide_runs *runs = book_begin(parts, run_id);
+    tide_status status = tide_run(parts, report, err);
+    memcpy(report->run_id, run_id, sizeof run_id);
+    snprintf(report->store, sizeof report->store, "%s", parts->cfg->store.dir);
+    if (!status) {
+        tide_store_writer_written(parts->sink, &written);
+        report->generation = written.generation;
+        report->store_bytes = written.file_bytes;
+    }
+    book_finish(runs, report, status, err, parts->observer);
+    return status;
+}
+
+tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer *observer,
+                         tide_report *report, tide_error *err) {
+    tide_feed feed;
+    tide_backend backend;
+    tide_sink sink;
+    char note[256] = "";
+    memset(report, 0, sizeof *report);
+    memset(&backend, 0, sizeof backend);
+    memset(&sink, 0, sizeof sink);
+    if (!cfg->store.dir || !*cfg->store.dir)
+        return tide_fail(err, TIDE_CONFIG, "store.dir: no store is given (--store DIR)");
+    TIDE_TRY(tide_feed_open(cfg, own, observer, &feed, err));
+    tide_run_id_make(report->run_id);
+    tide_status status = tide_backend_open(&cfg->backend, &backend, note, sizeof note, err);
+    if (!status) {
+        say(observer, TIDE_LOG_INFO, note);
+        const tide_store_writer_options store = {.dir = cfg->store.dir,
+                                                 .freq = cfg->intake.freq,
+                                                 .season = cfg->fit.season,
+                                                 .seed = cfg->predict.spec.seed,
+                                                 .run_id = report->run_id,
+                                                 .backend = backend.name,
+                                                 .keep = cfg->store.keep};
+        status = tide_store_writer_open(&store, &sink, err);
+    }
+    if (!status) {
+        const tide_run_parts parts = {
+            .cfg = cfg, .backend = &backend, .source = &feed.source, .sink = &sink, .observer = observer};
+        tide_error failure = {TIDE_OK, ""};
+        tide_store_writer_set_kind(&sink, feed.ds_kind);
+        status = fit_into(&parts, report, &failure);
+        if (status && err)
+            *err = failure;
+    }
+    if (sink.close)
+        sink.close(sink.self);
+    if (backend.close)
+        backend.close(backend.self);
+    tide_feed_close(&feed);
+    return status;
+}
+
+tide_status tide_fit(const tide_config *cfg, tide_source *source, const tide_observer *observer,
+                     tide_fit_summary *summary, tide_error *err) {
+    tide_config copy;
+    TIDE_TRY(tide_config_copy(cfg, &copy, err));
+    tide_report *report = (tide_report *)calloc(1, sizeof *report);
+    tide_status status = report ? tide_fit_run(&copy, source, observer, report, err)
+                                : tide_fail(err, TIDE_MEMORY, "out of memory");
+    if (!status && summary) {
+        tide_fit_summary s = {.rows = report->intake.rows,
+                              .series = report->series,
+                              .members = report->members,
+                              .generation = report->generation,
+                              .wall_s = report->wall_s,
+                              .peak_bytes = report->peak_bytes,
+                              .report_json = tide_report_json(report)};
+        memcpy(s.by_outcome, report->by_outcome, sizeof s.by_outcome);
+        memcpy(s.run_id, report->run_id, sizeof s.run_id);
+        memcpy(s.backend, report->backend, sizeof s.backend);
+        *summary = s; /* a report that memory was short for is NULL: the fit itself went well */
+    }
+    free(report);
+    tide_config_free(&copy);
+    return status;
+}

@@ -1,0 +1,26 @@
+/* open.h - from a configuration to an open source whose kind of time is known. */
+#ifndef TIDE_OPEN_H
+#define TIDE_OPEN_H
+
+#include "host/config.h"
+#include "host/observer.h"
+#include "host/stream.h"
+
+/* The source that cfg->source names: a Postgres URL, "-", "simulate:N" (N simulated series, of freq, from and to), else a
+ * CSV file. A new kind of source is a line here. */
+tide_status tide_open_source(const tide_config *cfg, tide_source *out, tide_error *err);
+
+typedef struct tide_feed {
+    tide_source source; /* to read from */
+    tide_source inner;
+    int owned;          /* inner is to be closed */
+    tide_ds_kind ds_kind;
+} tide_feed;
+
+/* Checks the config, opens its source (or takes `own`, which stays the caller's, unless NULL), looks at the first rows and
+ * resolves the config by them. What was found out goes to the observer (may be NULL) as a message. */
+tide_status tide_feed_open(tide_config *cfg, tide_source *own, const tide_observer *observer, tide_feed *out,
+                            tide_error *err);
+void tide_feed_close(tide_feed *feed);
+
+#endif

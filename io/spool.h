@@ -1,0 +1,36 @@
+/* spool.h - a column while it is being written: a buffered, unlinked temporary file, so that a writer of
+ * columns whose length is not known before the end needs bounded memory, and a killed writer leaves nothing
+ * behind. */
+#ifndef TIDE_SPOOL_H
+#define TIDE_SPOOL_H
+
+#include "host/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TIDE_SPOOL_BUFFER = 65536 };
+
+typedef struct tide_spool {
+    int fd;
+    const char *name;      /* for messages; borrowed */
+    unsigned char *buffer; /* [TIDE_SPOOL_BUFFER] owned */
+    size_t used;
+    uint64_t bytes; /* put so far, those in the buffer included */
+} tide_spool;
+
+/* A new temporary in the directory `dir_fd`; its name is gone before this returns. */
+tide_status tide_spool_open(tide_spool *spool, int dir_fd, const char *name, tide_error *err);
+void tide_spool_close(tide_spool *spool); /* safe on {.fd = -1} and when closed before */
+tide_status tide_spool_put(tide_spool *spool, const void *bytes, size_t n, tide_error *err);
+tide_status tide_spool_flush(tide_spool *spool, tide_error *err);
+/* Reads n bytes at `at`; all of them must have been flushed. */
+tide_status tide_spool_read(const tide_spool *spool, uint64_t at, void *out, size_t n, tide_error *err);
+/* Throws away what was put. */
+tide_status tide_spool_reset(tide_spool *spool, tide_error *err);
+
+/* All n bytes at an offset, through short counts and EINTR; 0, or -1 with errno (a read past the end is EIO).
+ */
+int tide_pwrite_all(int fd, const void *bytes, size_t n, uint64_t at);
+int tide_pread_all(int fd, void *out, size_t n, uint64_t at);
+
+#endif

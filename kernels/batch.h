@@ -1,0 +1,157 @@
+/* batch.h - what goes into a fit of many series and what comes out: tiles, fit spec, results, lane drivers.
+ *
+ * Shared by every backend (CPU per instruction set, CUDA), so that all address the same memory the same way and
+ * their results compare with memcmp.
+ *
+ * Tile layout. The plan sorts series by length and cuts them into tiles of TIDE_TILE_WIDTH = 32 series (one CUDA
+ * warp, one AVX-512 lane block, two AVX2 blocks, ...). Tile T holds `rows[T]` time steps of 32 lanes, time-major:
+ *
+ *     y of series `order[T*32 + k]` at its step t  =  y[ offset[T] + t*32 + k ],   0 <= t < length[T*32 + k]
+ *
+ * Steps at or past a series' length, and lanes without a series (order < 0), hold TIDE_NAN. A missing value is
+ * TIDE_NAN too. Values are already scaled: y_scaled = y / scale[T*32 + k], scale a power of two, so that scaling
+ * is exact and the result does not depend on the unit of the data.
+ *
+ * Results layout. Member slot j, row r, series i (index in the *panel*, not the tile):
+ *     coef [ (j*coef_rows  + r) * n_series + i ]
+ *     state[ (j*state_rows + r) * n_series + i ]
+ * and `family, form, weight, ...` at [j*n_series + i]. Coefficients, states, sigma2 and log-likelihood are on the
+ * scale of the data (already unscaled). Slots at or past n_members[i] are zero in every array.
+ */
+#ifndef TIDE_BATCH_H
+#define TIDE_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { TIDE_TILE_WIDTH = 32 };
+
+typedef enum tide_family {
+#define TIDE_FAMILY(NAME, number, text, title) TIDE_FAMILY_##NAME = (number),
+#include "kernels/families.def"
+#undef TIDE_FAMILY
+    TIDE_FAMILY_COUNT
+} tide_family;
+
+typedef enum tide_outcome {
+#define TIDE_OUTCOME(NAME, number, text, why) TIDE_OUTCOME_##NAME = (number),
+#include "kernels/outcomes.def"
+#undef TIDE_OUTCOME
+    TIDE_OUTCOME_COUNT
+} tide_outcome;
+
+typedef enum tide_ets_form_id {
+#define TIDE_ETS_FORM(name, e, t, s) TIDE_ETS_##name,
+#include "kernels/forms.def"
+#undef TIDE_ETS_FORM
+    TIDE_ETS_FORMS
+} tide_ets_form_id;
+
+typedef enum tide_criterion { TIDE_AICC = 0, TIDE_AIC = 1, TIDE_BIC = 2 } tide_criterion;
+
+/* How a set of fitted candidates becomes a model: the one best by the criterion, or all of them weighted. */
+typedef enum tide_ets_mode { TIDE_ETS_LIKELIHOOD = 0, TIDE_ETS_AVERAGE = 1 } tide_ets_mode;
+
+enum {
+    TIDE_ETS_COEF_ROWS = 4,     /* alpha, beta, gamma, phi; 0 where the form has none */
+    TIDE_SEASON_MAX = 366,      /* longest period */
+    TIDE_SEASON_FREE_MAX = 24,  /* longest period whose seasonal initial states are estimated; beyond, they stay
+                                   at the decomposition (memory and time a series stay bounded) */
+};
+
+/* What to fit; the same for all series of a run. Plain data: copied to the device as it is. */
+typedef struct tide_fit_spec {
+    int32_t season;           /* period m, 1..TIDE_SEASON_MAX; 1 = no season */
+    uint32_t families;        /* bit f set: family f is a candidate */
+    uint32_t ets_forms;       /* bit set of tide_ets_form_id; forms a series cannot take are left out for it */
+    int32_t criterion;        /* tide_criterion */
+    int32_t ets_mode;         /* tide_ets_mode */
+    int32_t max_iterations;   /* of the optimiser, a form; TIDE_OUTCOME_NOT_CONVERGED past it */
+    int32_t slots;            /* member slots a series: 1 in likelihood mode, up to 15 in average mode */
+    double penalty;           /* average mode: penalty*beta/alpha is added to -2 log L */
+    double temperature;       /* average mode: weight = exp(-(criterion - best)/temperature) */
+    double min_weight;        /* average mode: members below are dropped, the rest rescaled */
+    double lower[4], upper[4]; /* usual region: alpha, beta, gamma, phi (Hyndman et al. 2008, as R's ets()) */
+} tide_fit_spec;
+
+/* Tiles of one batch: host memory, owner is the plan (host/plan.h). All arrays borrowed by a backend for one call. */
+typedef struct tide_tiles {
+    size_t n_series;          /* series in tiles; n_tiles = ceil(n_series/32) */
+    size_t n_tiles;
+    int32_t *order;           /* [n_tiles*32] panel index of the lane's series, -1 for none */
+    int32_t *length;          /* [n_tiles*32] steps of the series, 0 for none */
+    double *scale;            /* [n_tiles*32] power of two, 1 for none */
+    uint8_t *outcome;         /* [n_tiles*32] TIDE_OUTCOME_FITTED, or why intake shut the series out */
+    int32_t *rows;            /* [n_tiles] steps of the tile = longest of its series */
+    size_t *offset;           /* [n_tiles] first element of the tile in y */
+    double *y;                /* [sum of rows*32] */
+    size_t y_count;
+} tide_tiles;
+
+/* Results of one batch: caller's memory, one block (tide_results_bytes, tide_results_map in results.h). */
+typedef struct tide_results {
+    size_t n_series;
+    int32_t slots, coef_rows, state_rows;
+    uint8_t *outcome;         /* [n_series] tide_outcome */
+    uint8_t *n_members;       /* [n_series] 0..slots */
+    int32_t *n_obs;           /* [n_series] values present */
+    double *scale;            /* [n_series] */
+    uint8_t *family, *form;   /* [slots*n_series] tide_family; tide_ets_form_id where the family is ETS, else 0 */
+    uint8_t *converged;       /* [slots*n_series] 1 or 0 */
+    int32_t *n_params;        /* [slots*n_series] as counted by the criterion, sigma2 included */
+    double *weight;           /* [slots*n_series] of a series sum to 1 */
+    double *sigma2;           /* [slots*n_series] S/(n - n_params + 1), the divisor of R's ets(); relative for M-error */
+    double *loglik;           /* [slots*n_series] */
+    double *criterion;        /* [slots*n_series] the value of spec.criterion (AICc unless told) */
+    double *coef;             /* [slots*coef_rows*n_series] */
+    double *state;            /* [slots*state_rows*n_series] final states; see each family for their order */
+} tide_results;
+
+/* Rows of results.coef and results.state that hold every family of the spec. */
+static inline int32_t tide_coef_rows(const tide_fit_spec *spec) {
+    (void)spec;
+    return TIDE_ETS_COEF_ROWS;
+}
+static inline int32_t tide_state_rows(const tide_fit_spec *spec) {
+    return 2 + spec->season; /* ETS: level, trend, then the m seasonal states, next period's first */
+}
+
+/* What to forecast: the same for all series of a call. */
+enum { TIDE_LEVELS_MAX = 8 };
+typedef enum tide_intervals { TIDE_INTERVALS_CLOSED = 0, TIDE_INTERVALS_SIMULATED = 1 } tide_intervals;
+
+typedef struct tide_forecast_spec {
+    int32_t season;
+    int32_t horizon;              /* steps, >= 1 */
+    int32_t n_levels;             /* 0..TIDE_LEVELS_MAX */
+    int32_t intervals;            /* tide_intervals */
+    int32_t paths;                /* of a simulation */
+    uint64_t seed;                /* of a simulation: with the series' key (XXH3 of its id) it fixes every draw */
+    double level[TIDE_LEVELS_MAX]; /* coverage in (0, 1), ascending */
+} tide_forecast_spec;
+
+/* The lane driver of one instruction set: batch_lanes.c compiled for it. No globals, no allocation. */
+typedef struct tide_lane_driver {
+    const char *name;   /* "scalar", "baseline", "avx2", "avx512" */
+    int lanes;
+    /* Bytes of workspace (64-byte aligned) that fit needs for tiles of at most `rows` steps. */
+    size_t (*workspace_bytes)(const tide_fit_spec *spec, int32_t rows);
+    /* Fits every series of tile `tile` and writes their results. */
+    void (*fit_tile)(const tide_fit_spec *spec, const tide_tiles *tiles, size_t tile, void *workspace,
+                     tide_results *results);
+} tide_lane_driver;
+
+extern const tide_lane_driver tide_lanes_scalar, tide_lanes_baseline;
+#if defined(__x86_64__)
+extern const tide_lane_driver tide_lanes_avx2, tide_lanes_avx512;
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

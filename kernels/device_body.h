@@ -1,0 +1,62 @@
+/* device_body.h - what one GPU thread does: the bodies of the CUDA kernels, as functions of the thread's
+ * number.
+ *
+ * batch_cuda.cu calls them from kernels; the tests compile the same device form (TIDE_DEVICE_FORM) with gcc
+ * and call them in a loop over blocks and threads. Thread g fits series g: tile g/32, lane g%32, workspace
+ * element i at workspace[i*threads + g]. */
+#ifndef TIDE_DEVICE_BODY_H
+#define TIDE_DEVICE_BODY_H
+
+#include "kernels/batch_cuda.h"
+#include "kernels/fit.h"
+#include "kernels/members.h"
+
+TIDE_FN tide_fit_block tide_device_block_of(const tide_device_fit *f, size_t g) {
+    tide_fit_block b;
+    b.spec = &f->spec;
+    b.tiles = &f->tiles;
+    b.tile = g / TIDE_TILE_WIDTH;
+    b.lane0 = (int)(g % TIDE_TILE_WIDTH);
+    b.workspace = f->workspace + g;
+    b.stride = f->threads;
+    b.out = (tide_results *)&f->results; /* a table of pointers: written through, never itself */
+    return b;
+}
+
+TIDE_FN void tide_device_begin(const tide_device_fit *f, size_t g) {
+    tide_fit_block b = tide_device_block_of(f, g);
+    tide_fit_begin(&b);
+}
+
+TIDE_FN void tide_device_candidate(const tide_device_fit *f, size_t g, int id) {
+    tide_fit_block b = tide_device_block_of(f, g);
+    tide_fit_candidate(&b, id);
+}
+
+TIDE_FN void tide_device_end(const tide_device_fit *f, size_t g) {
+    tide_fit_block b = tide_device_block_of(f, g);
+    tide_fit_end(&b);
+}
+
+/* 1 when the spec asks for candidate `id`: others are not launched. */
+static inline int tide_device_wants(const tide_fit_spec *spec, int id) {
+    if (id < TIDE_ETS_FORMS)
+        return (spec->families >> TIDE_FAMILY_ETS & 1u) != 0 && (spec->ets_forms >> id & 1u) != 0;
+    return (spec->families >> (TIDE_FAMILY_NAIVE + id - TIDE_ETS_FORMS) & 1u) != 0;
+}
+
+TIDE_FN void tide_device_forecast_one(const tide_device_forecast *f, size_t g) {
+    tide_member_view member[TIDE_MEMBERS_MAX];
+    int n = tide_members_of(&f->results, g, member);
+    tide_forecast_work work;
+    tide_forecast_out out;
+    work.at = f->workspace + g;
+    work.stride = f->n;
+    out.mean = f->mean + g;
+    out.lo = f->lo ? f->lo + g : NULL;
+    out.hi = f->hi ? f->hi + g : NULL;
+    out.stride = f->n;
+    tide_forecast_series(&f->spec, member, n, f->key[g], work, out);
+}
+
+#endif

@@ -1,0 +1,500 @@
+/* fit.h - from one lane block of a tile to its results, in stages.
+ *
+ *   tide_fit_begin       looks at the series: values present, range, seasonal decomposition
+ *   tide_fit_candidate   fits one candidate and merges it into the results; nothing where the spec leaves it
+ * out. Candidates: the ETS forms by their number, then naive, snaive, drift and mean tide_fit_end fallbacks,
+ * order, weights, outcome, unused slots zeroed
+ *
+ * Candidates may come in any order, each in a launch of its own: the best `slots` by (criterion, family,
+ * form) are kept, one in likelihood mode. CUDA: thread g has tile g/32, lane0 g%32, workspace base + g,
+ * stride = threads.
+ *
+ * Which candidates a series takes. Multiplicative error or season: all values > 0. Season: m > 1 and at least
+ * two periods from the first to the last value. Any ETS form: n > n_params + 1, so that AICc exists. n_params
+ * counts as R's ets(): coefficients, initial states (level, trend, m - 1 seasons, estimated by likelihood or
+ * by decomposition), and the variance. sigma2 = S/(n - n_params + 1), R's own divisor; for multiplicative
+ * error it is relative.
+ *
+ * Seasonal initial states stay at the decomposition in average mode and where m > TIDE_SEASON_FREE_MAX.
+ *
+ * Outcomes. All values equal: CONSTANT, a mean with variance 0, whatever was asked for. No candidate takes
+ * the series: SHORT; every one that did failed to stay finite: OVERFLOW; both get the first of snaive, naive,
+ * mean that can be had, of which a variance past the largest double is cut to it. The best member stopped at
+ * its limit: NOT_CONVERGED. A criterion that does not exist (AICc of a fallback with few values) is given as
+ * AIC.
+ *
+ * Workspace of a lane, in doubles, m = season, n = most parameters of a form:
+ *     | n_obs span low high tried | season_add [m] | season_mul [m] | ring [m] | ring_bar [m] | tape [5 rows]
+ * | work | The first three parts carry over from stage to stage. */
+#ifndef TIDE_FIT_H
+#define TIDE_FIT_H
+
+#include "kernels/batch.h"
+#include "kernels/criteria.h"
+#include "kernels/ets_fit.h"
+#include "kernels/naive.h"
+
+enum { TIDE_CANDIDATES = TIDE_ETS_FORMS + 4 };
+
+typedef struct tide_fit_block {
+    const tide_fit_spec *spec;
+    const tide_tiles *tiles;
+    size_t tile;
+    int lane0;         /* lanes lane0 .. lane0 + TIDE_LANES - 1 of the tile */
+    double *workspace; /* element i of lane k at workspace[i*stride + k]; 64-byte aligned for CPU lanes; holds
+                          anything */
+    size_t stride;     /* TIDE_LANES on the CPU, threads of the launch on a device */
+    tide_results *out;
+} tide_fit_block;
+
+/* The parts of the workspace. */
+typedef struct tide_fit_work {
+    double *n_obs, *span, *low,
+        *high;     /* [1] values present; steps from first to last; least and largest value */
+    double *tried; /* [1] 1 once a candidate took the series */
+    double *season_add, *season_mul; /* [m] decompositions */
+    double *ring, *ring_bar, *tape, *rest;
+} tide_fit_work;
+
+/* Seasonal initial states that the search is free to move. */
+TIDE_FN int tide_fit_n_free(const tide_fit_spec *spec) {
+    return spec->ets_mode == TIDE_ETS_LIKELIHOOD && spec->season <= TIDE_SEASON_FREE_MAX ? spec->season - 1
+                                                                                         : 0;
+}
+
+/* Doubles of workspace a lane, for tiles of at most `rows` steps. */
+TIDE_FN size_t tide_fit_workspace(const tide_fit_spec *spec, int32_t rows) {
+    return 5 + 4 * (size_t)spec->season + (size_t)TIDE_ETS_TAPE_MAX * (size_t)rows +
+           tide_ets_work_size(2 + tide_fit_n_free(spec) + 4, 4, spec->season);
+}
+
+TIDE_FN tide_fit_work tide_fit_place(const tide_fit_block *b) {
+    tide_fit_work w;
+    size_t tide_stride = b->stride, m = (size_t)b->spec->season * TIDE_STRIDE;
+    (void)tide_stride;
+    double *at = b->workspace;
+    w.n_obs = at;
+    w.span = at + TIDE_STRIDE;
+    w.low = at + 2 * TIDE_STRIDE;
+    w.high = at + 3 * TIDE_STRIDE;
+    w.tried = at + 4 * TIDE_STRIDE;
+    w.season_add = at + 5 * TIDE_STRIDE;
+    w.season_mul = w.season_add + m;
+    w.ring = w.season_mul + m;
+    w.ring_bar = w.ring + m;
+    w.tape = w.ring_bar + m;
+    w.rest = w.tape + (size_t)TIDE_ETS_TAPE_MAX * (size_t)b->tiles->rows[b->tile] * TIDE_STRIDE;
+    return w;
+}
+
+/* Number of lane k in the tiles' per-lane arrays. */
+TIDE_FN size_t tide_fit_lane(const tide_fit_block *b, int k) {
+    return b->tile * TIDE_TILE_WIDTH + (size_t)b->lane0 + (size_t)k;
+}
+
+TIDE_FN const double *tide_fit_y(const tide_fit_block *b) {
+    return b->tiles->y + b->tiles->offset[b->tile] + b->lane0;
+}
+
+TIDE_FN int tide_fit_wants(const tide_fit_spec *spec, int family) {
+    return (int)((spec->families >> family) & 1u);
+}
+
+/* The problem of a form on this block, and the room that is left for its search. */
+TIDE_FN tide_ets_problem tide_fit_problem(const tide_fit_block *b, const tide_fit_work *w, int season_kind) {
+    tide_ets_problem p;
+    p.y = tide_fit_y(b);
+    p.rows = b->tiles->rows[b->tile];
+    p.season = b->spec->season;
+    p.n_free = season_kind == TIDE_NO ? 0 : tide_fit_n_free(b->spec);
+    p.stride = b->stride;
+    p.n_obs = w->n_obs;
+    p.fixed = season_kind == TIDE_MUL ? w->season_mul : w->season_add;
+    p.relative = w->season_mul;
+    p.ring = w->ring;
+    p.ring_bar = w->ring_bar;
+    p.tape = w->tape;
+    for (int i = 0; i < 4; ++i) {
+        p.lower[i] = b->spec->lower[i];
+        p.upper[i] = b->spec->upper[i];
+    }
+    p.gap = p.season > 1 ? tide_ets_period_gap(p.season) : 0.0;
+    p.penalty = b->spec->ets_mode == TIDE_ETS_AVERAGE ? b->spec->penalty : 0.0;
+    return p;
+}
+
+TIDE_FN void tide_fit_begin(const tide_fit_block *b) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    tide_fit_work w = tide_fit_place(b);
+    double first[TIDE_LANES], last[TIDE_LANES], count[TIDE_LANES], low[TIDE_LANES], high[TIDE_LANES];
+    const double *y = tide_fit_y(b);
+    TIDE_EACH_LANE(k) {
+        first[k] = last[k] = -1.0;
+        count[k] = 0.0;
+        low[k] = TIDE_INF;
+        high[k] = -TIDE_INF;
+    }
+    for (int32_t t = 0; t < b->tiles->rows[b->tile]; ++t, y += TIDE_TILE_WIDTH)
+        TIDE_EACH_LANE(k) {
+            int here = !tide_is_nan(y[k]);
+            first[k] = here & (first[k] < 0.0) ? (double)t : first[k];
+            last[k] = here ? (double)t : last[k];
+            count[k] += here ? 1.0 : 0.0;
+            low[k] = y[k] < low[k] ? y[k] : low[k];
+            high[k] = y[k] > high[k] ? y[k] : high[k];
+        }
+    TIDE_EACH_LANE(k) {
+        TIDE_AT(w.n_obs, 0, k) = count[k];
+        TIDE_AT(w.span, 0, k) = count[k] > 0.0 ? last[k] - first[k] + 1.0 : 0.0;
+        TIDE_AT(w.low, 0, k) = low[k];
+        TIDE_AT(w.high, 0, k) = high[k];
+        TIDE_AT(w.tried, 0, k) = 0.0;
+    }
+    if (b->spec->season > 1 && tide_fit_wants(b->spec, TIDE_FAMILY_ETS)) {
+        tide_ets_problem p = tide_fit_problem(b, &w, TIDE_ADD);
+        tide_ets_decompose(TIDE_ADD, &p, w.season_add, w.ring);
+        tide_ets_decompose(TIDE_MUL, &p, w.season_mul, w.ring);
+    } else {
+        for (int j = 0; j < b->spec->season; ++j)
+            TIDE_EACH_LANE(k) {
+                TIDE_AT(w.season_add, j, k) = 0.0;
+                TIDE_AT(w.season_mul, j, k) = 1.0;
+            }
+    }
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        int32_t i = b->tiles->order[tide_fit_lane(b, k)];
+        if (i >= 0)
+            b->out->n_members[i] = 0;
+    }
+}
+
+/* A fitted candidate, on the scale of the data, and where its states are (element r at state[r*stride]). */
+typedef struct tide_fit_member {
+    int family, form, converged, n_params;
+    double sigma2, loglik, criterion;
+    double coef[TIDE_ETS_COEF_ROWS];
+    const double *state;
+    size_t stride;
+    double level_scale, season_scale; /* what the states have to be multiplied by */
+} tide_fit_member;
+
+/* Is member slot a of series i ranked before b? */
+TIDE_FN int tide_fit_before(double criterion_a, int family_a, int form_a, double criterion_b, int family_b,
+                            int form_b) {
+    if (criterion_a != criterion_b)
+        return criterion_a < criterion_b;
+    return family_a != family_b ? family_a < family_b : form_a < form_b;
+}
+
+/* Puts the member into slot j of series i. */
+TIDE_FN void tide_fit_put(tide_results *r, size_t i, size_t j, const tide_fit_member *m) {
+    size_t n = r->n_series, at = j * n + i;
+    r->family[at] = (uint8_t)m->family;
+    r->form[at] = (uint8_t)m->form;
+    r->converged[at] = (uint8_t)m->converged;
+    r->n_params[at] = m->n_params;
+    r->weight[at] = 1.0;
+    r->sigma2[at] = m->sigma2;
+    r->loglik[at] = m->loglik;
+    r->criterion[at] = m->criterion;
+    for (int32_t c = 0; c < r->coef_rows; ++c)
+        r->coef[(j * (size_t)r->coef_rows + (size_t)c) * n + i] = c < TIDE_ETS_COEF_ROWS ? m->coef[c] : 0.0;
+    for (int32_t s = 0; s < r->state_rows; ++s)
+        r->state[(j * (size_t)r->state_rows + (size_t)s) * n + i] =
+            m->state[(size_t)s * m->stride] * (s < 2 ? m->level_scale : m->season_scale);
+}
+
+/* Merges a candidate of lane k, unless a number of it is not finite. */
+TIDE_FN void tide_fit_merge(const tide_fit_block *b, int k, const tide_fit_member *m) {
+    tide_results *r = b->out;
+    int32_t series = b->tiles->order[tide_fit_lane(b, k)];
+    if (series < 0)
+        return;
+    int finite = tide_is_finite(m->sigma2) & tide_is_finite(m->loglik) & !tide_is_nan(m->criterion);
+    for (int32_t s = 0; s < r->state_rows; ++s)
+        finite &=
+            tide_is_finite(m->state[(size_t)s * m->stride] * (s < 2 ? m->level_scale : m->season_scale));
+    if (!finite)
+        return;
+    size_t i = (size_t)series, n = r->n_series;
+    int slots = b->spec->ets_mode == TIDE_ETS_AVERAGE ? b->spec->slots : 1, count = r->n_members[i];
+    if (count < slots) {
+        r->n_members[i] = (uint8_t)(count + 1);
+        tide_fit_put(r, i, (size_t)count, m);
+        return;
+    }
+    size_t worst = 0;
+    for (size_t j = 1; j < (size_t)count; ++j)
+        if (tide_fit_before(r->criterion[worst * n + i], r->family[worst * n + i], r->form[worst * n + i],
+                            r->criterion[j * n + i], r->family[j * n + i], r->form[j * n + i]))
+            worst = j;
+    if (tide_fit_before(m->criterion, m->family, m->form, r->criterion[worst * n + i],
+                        r->family[worst * n + i], r->form[worst * n + i]))
+        tide_fit_put(r, i, worst, m);
+}
+
+/* Is lane k to be fitted at all: a series that intake let pass, with two different values? */
+TIDE_FN int tide_fit_open(const tide_fit_block *b, const tide_fit_work *w, int k) {
+    size_t tide_stride = b->stride, lane = tide_fit_lane(b, k);
+    (void)tide_stride;
+    return b->tiles->order[lane] >= 0 && b->tiles->outcome[lane] == TIDE_OUTCOME_FITTED &&
+           TIDE_AT(w->low, 0, k) < TIDE_AT(w->high, 0, k);
+}
+
+TIDE_FN int tide_ets_n_params(tide_ets_form form, int m) {
+    return tide_ets_n_box(form) + 1 + (form.trend != TIDE_NO) + (form.season != TIDE_NO ? m - 1 : 0) + 1;
+}
+
+TIDE_FN void tide_fit_ets(const tide_fit_block *b, int id) {
+    const tide_ets_form form = tide_ets_form_of(id);
+    const tide_fit_spec *spec = b->spec;
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    if (form.season != TIDE_NO && spec->season < 2)
+        return;
+    tide_fit_work f = tide_fit_place(b);
+    tide_ets_problem p = tide_fit_problem(b, &f, form.season);
+    const int n_states = tide_ets_n_states(form, p.n_free), n_box = tide_ets_n_box(form);
+    const int n_params = tide_ets_n_params(form, spec->season);
+    tide_ets_work w;
+    tide_ets_work_place(&w, f.rest, n_states + n_box, n_box, spec->season, b->stride);
+    int any = 0;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        int ok = tide_fit_open(b, &f, k) && TIDE_AT(f.n_obs, 0, k) > (double)(n_params + 1) &&
+                 (form.error == TIDE_ADD || TIDE_AT(f.low, 0, k) > 0.0) &&
+                 (form.season == TIDE_NO || TIDE_AT(f.span, 0, k) >= 2.0 * (double)spec->season);
+        TIDE_AT(w.usable, 0, k) = ok ? 1.0 : 0.0;
+        if (ok)
+            TIDE_AT(f.tried, 0, k) = 1.0;
+        any |= ok;
+    }
+    if (!any)
+        return;
+    w.n_starts = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : tide_ets_n_starts(form);
+    w.keep = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : 2;
+    w.q.tolerance = 1e-5;
+    w.q.round_limit = (double)spec->max_iterations;
+    tide_ets_fit(form, &p, &w, b->tiles->length + tide_fit_lane(b, 0));
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        if (TIDE_AT(w.usable, 0, k) == 0.0 || TIDE_AT(w.q.status, 0, k) == TIDE_QN_FAILED)
+            continue;
+        double scale = b->tiles->scale[tide_fit_lane(b, k)], n = TIDE_AT(f.n_obs, 0, k),
+               sum = TIDE_AT(w.final_sum, 0, k);
+        tide_ets_theta t = tide_ets_theta_of(form, &p, &TIDE_AT(w.q.x, n_states, k), TIDE_STRIDE);
+        tide_fit_member m;
+        m.family = TIDE_FAMILY_ETS;
+        m.form = id;
+        m.converged = TIDE_AT(w.q.status, 0, k) == TIDE_QN_CONVERGED;
+        m.n_params = n_params;
+        m.sigma2 = sum / (n - (double)(n_params - 1));
+        if (form.error == TIDE_ADD)
+            m.sigma2 *= scale * scale;
+        m.loglik = -0.5 * TIDE_AT(w.final_objective, 0, k) - n * tide_log(scale);
+        m.criterion = tide_criterion_value(spec->criterion, m.loglik, n_params, (int)n);
+        if (form.trend != TIDE_NO)
+            m.criterion += p.penalty * (t.par.beta / t.par.alpha);
+        m.coef[0] = t.par.alpha;
+        m.coef[1] = t.par.beta;
+        m.coef[2] = t.par.gamma;
+        m.coef[3] = form.trend == TIDE_DAMPED ? t.par.phi : 0.0;
+        m.state = &TIDE_AT(w.final_state, 0, k);
+        m.stride = TIDE_STRIDE;
+        m.level_scale = scale;
+        m.season_scale = form.season == TIDE_MUL ? 1.0 : scale;
+        tide_fit_merge(b, k, &m);
+    }
+}
+
+/* The benchmark family fitted to lane k; 0 where it cannot be. Its states are left in the block's rest. */
+TIDE_FN int tide_fit_benchmark(const tide_fit_block *b, const tide_fit_work *f, int family, int k,
+                               tide_fit_member *m) {
+    size_t tide_stride = b->stride, lane = tide_fit_lane(b, k);
+    (void)tide_stride;
+    tide_naive_series s;
+    tide_naive_model model;
+    s.y = tide_fit_y(b) + k;
+    s.stride = TIDE_TILE_WIDTH;
+    s.n = b->tiles->length[lane];
+    double *state = f->rest;
+    if (family == TIDE_FAMILY_SNAIVE && b->spec->season < 2)
+        return 0;
+    if (!tide_naive_fit(family, b->spec->season, s, &model, &TIDE_AT(state, 2, k), TIDE_STRIDE))
+        return 0;
+    TIDE_AT(state, 0, k) = model.level;
+    TIDE_AT(state, 1, k) = model.slope;
+    for (int j = 0; family != TIDE_FAMILY_SNAIVE && j < b->spec->season; ++j)
+        TIDE_AT(state, 2 + j, k) = 0.0;
+    double scale = b->tiles->scale[lane];
+    m->family = family;
+    m->form = 0;
+    m->converged = 1;
+    m->n_params = model.n_params;
+    m->sigma2 = model.sigma2 * scale * scale;
+    m->loglik = model.loglik - (double)model.n_obs * tide_log(scale);
+    m->criterion = tide_criterion_value(b->spec->criterion, m->loglik, m->n_params, model.n_obs);
+    m->coef[0] = model.relative;
+    m->coef[1] = m->coef[2] = m->coef[3] = 0.0;
+    m->state = &TIDE_AT(state, 0, k);
+    m->stride = TIDE_STRIDE;
+    m->level_scale = m->season_scale = scale;
+    return 1;
+}
+
+/* Candidate `id`: a constant in the caller, so that each form is compiled on its own. */
+TIDE_FN void tide_fit_candidate(const tide_fit_block *b, int id) {
+    if (id < TIDE_ETS_FORMS) {
+        if (tide_fit_wants(b->spec, TIDE_FAMILY_ETS) && ((b->spec->ets_forms >> id) & 1u))
+            tide_fit_ets(b, id);
+        return;
+    }
+    const int family = TIDE_FAMILY_NAIVE + (id - TIDE_ETS_FORMS);
+    if (!tide_fit_wants(b->spec, family))
+        return;
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    tide_fit_work f = tide_fit_place(b);
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        tide_fit_member m;
+        if (!tide_fit_open(b, &f, k) || !tide_fit_benchmark(b, &f, family, k, &m))
+            continue;
+        TIDE_AT(f.tried, 0, k) = 1.0;
+        tide_fit_merge(b, k, &m);
+    }
+}
+
+/* The model of a series that no candidate fits: 1 when there is one. */
+TIDE_FN int tide_fit_fallback(const tide_fit_block *b, const tide_fit_work *f, int k, tide_fit_member *m) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    const double largest = 0x1.fffffffffffffp1023;
+    int constant = TIDE_AT(f->low, 0, k) == TIDE_AT(f->high, 0, k), found = 0;
+    if (!constant) {
+        found = tide_fit_benchmark(b, f, TIDE_FAMILY_SNAIVE, k, m);
+        if (!found)
+            found = tide_fit_benchmark(b, f, TIDE_FAMILY_NAIVE, k, m);
+    }
+    if (!found)
+        found = tide_fit_benchmark(b, f, TIDE_FAMILY_MEAN, k, m);
+    if (!found)
+        return 0;
+    if (constant) { /* the mean as it was summed may be a last bit off */
+        TIDE_AT(f->rest, 0, k) = TIDE_AT(f->low, 0, k);
+        m->sigma2 = 0.0;
+    }
+    m->sigma2 = tide_min(m->sigma2, largest);
+    return 1;
+}
+
+/* Exchanges slots a and b of series i. */
+TIDE_FN void tide_fit_swap(tide_results *r, size_t i, size_t a, size_t b) {
+    size_t n = r->n_series;
+#define TIDE_SWAP_(type, array, rows)                                                                        \
+    for (size_t c = 0; c < (size_t)(rows); ++c) {                                                            \
+        type *u_ = &r->array[(a * (size_t)(rows) + c) * n + i],                                              \
+             *v_ = &r->array[(b * (size_t)(rows) + c) * n + i];                                              \
+        type t_ = *u_;                                                                                       \
+        *u_ = *v_;                                                                                           \
+        *v_ = t_;                                                                                            \
+    }
+    TIDE_SWAP_(uint8_t, family, 1)
+    TIDE_SWAP_(uint8_t, form, 1)
+    TIDE_SWAP_(uint8_t, converged, 1)
+    TIDE_SWAP_(int32_t, n_params, 1)
+    TIDE_SWAP_(double, weight, 1)
+    TIDE_SWAP_(double, sigma2, 1)
+    TIDE_SWAP_(double, loglik, 1)
+    TIDE_SWAP_(double, criterion, 1)
+    TIDE_SWAP_(double, coef, r->coef_rows)
+    TIDE_SWAP_(double, state, r->state_rows)
+#undef TIDE_SWAP_
+}
+
+/* Orders the members of series i by rank and turns their criteria into weights; returns how many are kept. */
+TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i, int count) {
+    size_t n = r->n_series, members = (size_t)count;
+    for (size_t j = 0; j + 1 < members; ++j) {
+        size_t best = j;
+        for (size_t l = j + 1; l < members; ++l)
+            if (tide_fit_before(r->criterion[l * n + i], r->family[l * n + i], r->form[l * n + i],
+                                r->criterion[best * n + i], r->family[best * n + i], r->form[best * n + i]))
+                best = l;
+        if (best != j)
+            tide_fit_swap(r, i, j, best);
+    }
+    double total = 0.0, kept = 0.0;
+    for (size_t j = 0; j < members; ++j) {
+        double behind = r->criterion[j * n + i] - r->criterion[i];
+        double w = j == 0 ? 1.0 : tide_is_finite(behind) ? tide_exp(-behind / spec->temperature) : 0.0;
+        r->weight[j * n + i] = w;
+        total += w;
+    }
+    size_t keep = 0;
+    for (; keep < members && (keep == 0 || r->weight[keep * n + i] >= spec->min_weight * total); ++keep)
+        kept += r->weight[keep * n + i];
+    for (size_t j = 0; j < keep; ++j)
+        r->weight[j * n + i] /= kept;
+    return (int)keep;
+}
+
+/* Zeroes slots [from, slots) of series i. */
+TIDE_FN void tide_fit_clear(tide_results *r, size_t i, int from) {
+    const double nothing[1] = {0.0};
+    tide_fit_member zero;
+    zero.family = zero.form = zero.converged = zero.n_params = 0;
+    zero.sigma2 = zero.loglik = zero.criterion = 0.0;
+    zero.coef[0] = zero.coef[1] = zero.coef[2] = zero.coef[3] = 0.0;
+    zero.state = nothing;
+    zero.stride = 0;
+    zero.level_scale = zero.season_scale = 0.0;
+    for (int j = from; j < r->slots; ++j) {
+        tide_fit_put(r, i, (size_t)j, &zero);
+        r->weight[(size_t)j * r->n_series + i] = 0.0;
+    }
+}
+
+TIDE_FN void tide_fit_end(const tide_fit_block *b) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    tide_fit_work f = tide_fit_place(b);
+    tide_results *r = b->out;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        size_t lane = tide_fit_lane(b, k), n = r->n_series;
+        if (b->tiles->order[lane] < 0)
+            continue;
+        size_t i = (size_t)b->tiles->order[lane];
+        int outcome = b->tiles->outcome[lane], members = r->n_members[i];
+        int shut_out = outcome != TIDE_OUTCOME_FITTED;
+        if (!shut_out && TIDE_AT(f.n_obs, 0, k) == 0.0) {
+            outcome = TIDE_OUTCOME_EMPTY;
+            shut_out = 1;
+        }
+        if (shut_out) {
+            members = 0;
+        } else if (members == 0) {
+            tide_fit_member m;
+            int constant = TIDE_AT(f.low, 0, k) == TIDE_AT(f.high, 0, k) && TIDE_AT(f.n_obs, 0, k) > 1.0;
+            outcome = constant                        ? TIDE_OUTCOME_CONSTANT
+                      : TIDE_AT(f.tried, 0, k) != 0.0 ? TIDE_OUTCOME_OVERFLOW
+                                                      : TIDE_OUTCOME_SHORT;
+            if (tide_fit_fallback(b, &f, k, &m)) {
+                tide_fit_put(r, i, 0, &m);
+                members = 1;
+            }
+        } else {
+            members = tide_fit_weigh(b->spec, r, i, members);
+            if (!r->converged[i])
+                outcome = TIDE_OUTCOME_NOT_CONVERGED;
+        }
+        for (size_t j = 0; j < (size_t)members; ++j)
+            if (!tide_is_finite(r->criterion[j * n + i]))
+                r->criterion[j * n + i] = 2.0 * (double)r->n_params[j * n + i] - 2.0 * r->loglik[j * n + i];
+        r->outcome[i] = (uint8_t)outcome;
+        r->n_members[i] = (uint8_t)members;
+        r->n_obs[i] = shut_out ? 0 : (int32_t)TIDE_AT(f.n_obs, 0, k);
+        r->scale[i] = b->tiles->scale[lane];
+        tide_fit_clear(r, i, members);
+    }
+}
+
+#endif

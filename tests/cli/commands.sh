@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# The command line end to end: help, flags and config, the same forecasts by every way, formats, ranges, odd outputs.
+# Bad inputs and broken stores are in tests/faults.sh.
+#
+# usage: tests/cli/commands.sh [BUILD_DIR]
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+root=$PWD
+tidemill=$(cd "${1:-build}" && pwd)/tidemill
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+status=0
+ok() { echo "ok commands: $1"; }
+bad() {
+    echo "not ok commands: $1"
+    tail -n 6 err 2>/dev/null | sed 's/^/    /'
+    status=1
+}
+# ends CODE REGEX FACT COMMAND...: the exit code, and a line of stdout or stderr. Leaves both in out and err.
+ends() {
+    local code=$1 regex=$2 fact=$3 rc=0
+    shift 3
+    timeout 60 "$@" >out 2>err </dev/null || rc=$?
+    if [ "$rc" = "$code" ] && grep -qE -- "$regex" out err && ! grep -qE 'Sanitizer|runtime error' err; then
+        ok "$fact"
+    else
+        bad "$fact (ended with $rc, wanted $code and /$regex/)"
+        return 1
+    fi
+}
+same() { if cmp -s "$2" "$3"; then ok "$1"; else bad "$1: $(cmp "$2" "$3" 2>&1)"; fi; }
+
+# --- help, version
+ends 0 'usage: tidemill' "help" "$tidemill" --help
+ends 0 '^tidemill [0-9]+\.[0-9]+\.[0-9]+ \(commit .*, (gcc|clang) .*CUDA\)' "version" "$tidemill" --version
+for c in fit predict forecast inspect simulate bench; do ends 0 '^examples$' "help of $c" "$tidemill" "$c" --help; done
+ends 2 'which command' "no command" "$tidemill"
+ends 2 "did you mean 'predict'" "a command that nearly exists" "$tidemill" predcit
+ends 2 'did you mean --season' "a flag that nearly exists" "$tidemill" fit x.csv --seasn 12
+ends 2 'did you mean --ets-forms' "an abbreviated flag" "$tidemill" fit x.csv --ets-f ANN
+ends 2 '--jobs needs a value' "a flag without its value" "$tidemill" fit x.csv --jobs
+ends 2 "--jobs: 'two' is not a whole number" "an ill-typed flag" "$tidemill" fit x.csv --jobs two
+ends 2 "--ets-forms: 'AMM' is not one of ANN" "a form that does not exist" "$tidemill" fit x.csv --ets-forms ANN,AMM
+ends 2 'takes one SOURCE' "two sources" "$tidemill" fit a.csv b.csv
+ends 2 'which SOURCE' "no source" "$tidemill" fit --store s
+ends 2 '--store DIR is needed' "no store" "$tidemill" fit a.csv
+ends 2 'flags begin with --' "a flag with one dash" "$tidemill" fit -x
+ends 2 'one of --id, --ids and --all' "predict without ids" "$tidemill" predict s
+"$tidemill" --schema >out 2>err && cmp -s out "$root/configs/schema.json" && ok "--schema is configs/schema.json" || bad "--schema is configs/schema.json"
+ends 3 'source.table and source.query' "Postgres without table or query" "$tidemill" fit postgresql://h/d --store s
+
+# --- one set of data by every way
+"$tidemill" simulate --series 40 --freq M --from 2015-01-01 --to 2024-12-01 --output d.csv --quiet
+"$tidemill" fit d.csv --store s --freq M --quiet >out 2>err || bad "fit"
+[ ! -s out ] && ok "fit writes nothing on stdout" || bad "fit writes nothing on stdout"
+predict() { "$tidemill" predict "$1" --all --horizon 6 --level 80,95; }
+predict s >want 2>err
+[ "$(head -1 want)" = "unique_id,ds,mean,lo-80,hi-80,lo-95,hi-95" ] && ok "header of the forecasts" || bad "header of the forecasts"
+"$tidemill" forecast d.csv --freq M --horizon 6 --level 80,95 --quiet >got 2>err
+same "forecast gives what fit and predict give" want got
+fit_as() { # fit_as FACT fit-arguments...: another way to the same forecasts
+    local fact=$1
+    shift
+    rm -rf t
+    if "$tidemill" fit "$@" --store t --freq M --quiet >out 2>err && predict t >got 2>>err; then same "$fact" want got; else bad "$fact"; fi
+}
+fit_as "the same with one thread" d.csv --jobs 1
+fit_as "the same with three threads" d.csv --jobs 3
+for isa in scalar baseline avx2 avx512; do
+    if "$tidemill" fit d.csv --store u --freq M --isa $isa --models naive --quiet >out 2>err; then
+        fit_as "the same with $isa" d.csv --isa $isa
+    else
+        echo "skip commands: $isa does not run here"
+    fi
+done
+fit_as "the same in batches of 7" d.csv --batch-series 7
+fit_as "the same in little memory" d.csv --memory 4M
+gzip -k d.csv
+fit_as "the same from gzip" d.csv.gz
+rm -rf t && "$tidemill" fit - --store t --freq M --quiet <d.csv >out 2>err && predict t >got && same "the same from standard input" want got
+{ head -1 d.csv; tail -n +2 d.csv | sort -t, -k2,2 -s; } >by_time.csv
+ends 4 '--unsorted|unsorted|gather' "rows in order of time, not of id" "$tidemill" fit by_time.csv --store v --freq M
+rm -rf t && "$tidemill" fit by_time.csv --unsorted --store t --freq M --quiet >out 2>err && predict t | sort >got && sort want >want_sorted && same "--unsorted gives the same models" want_sorted got
+sed '1s/.*/item;day;amount/; s/,/;/g' d.csv >other.csv
+printf '{"source": {"path": "other.csv", "id_column": "item", "ds_column": "day", "y_column": "amount"}, "freq": "D", "store": {"dir": "t"}}' >c.json
+rm -rf t && "$tidemill" fit --config c.json --freq M --quiet >out 2>err && predict t >got && same "other columns by a config, whose freq a flag overrides" want got || bad "other columns by a config"
+rm -rf t && "$tidemill" fit d.csv --store t >out 2>err && predict t >got && same "the frequency is found" want got
+grep -q 'frequency M, found' err && ok "and it is said" || bad "and it is said"
+
+# --- formats
+"$tidemill" predict s --all --horizon 6 --level 80,95 --format json >got.json 2>err
+python3 - want got.json 2>err <<'PY' && ok "JSON holds what CSV holds" || bad "JSON holds what CSV holds"
+import csv, json, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+flat = []
+for s in json.load(open(sys.argv[2])):
+    for i in range(len(s["ds"])):
+        flat.append({k: s[k][i] if k != "unique_id" else s[k] for k in s})
+assert len(flat) == len(rows)
+for a, b in zip(flat, rows):
+    assert list(a) == list(b)
+    for k in a: assert (str(a[k]) == b[k]) if k in ("unique_id", "ds") else a[k] == float(b[k]), (k, a, b)
+PY
+"$tidemill" predict s --id S0000005 --id S0000002 --horizon 6 --level 80,95 >got 2>err
+{ head -1 want; grep ^S0000005 want; grep ^S0000002 want; } >expect
+same "ids come in the order asked for" expect got
+printf 'S0000005\r\n\nS0000002\n' >ids.txt
+"$tidemill" predict s --ids ids.txt --horizon 6 --level 80,95 >got 2>err
+same "a file of ids" expect got
+"$tidemill" predict s --ids - --horizon 6 --level 80,95 <ids.txt >got 2>err
+same "ids from standard input" expect got
+"$tidemill" predict s --all --horizon 6 --level 80,95 --output file.csv >out 2>err && same "--output" want file.csv
+ends 11 "no id 'nobody'" "an id that is not there" "$tidemill" predict s --id nobody --id S0000002 --horizon 6
+[ "$(wc -l <out)" = 7 ] && ok "the other ids are forecast all the same" || bad "the other ids are forecast all the same"
+"$tidemill" predict s --id S0000002 --from 2025-02-01 --to 2025-03-15 --level 80,95 >got 2>err
+{ head -1 want; grep -E '^S0000002,2025-0[23]' want; } >expect
+same "a range of dates" expect got
+ends 0 'no forecast in the range' "a range before the forecasts" "$tidemill" predict s --id S0000002 --to 2020-01-01
+ends 3 'predict.horizon and predict.to' "horizon and range" "$tidemill" predict s --all --horizon 3 --to 2026-01-01
+[ "$("$tidemill" predict s --id S0000002 | wc -l)" = 25 ] && ok "two seasons unless told" || bad "two seasons unless told"
+
+# --- odd ids, in both formats
+python3 - >odd.csv <<'PY'
+import csv, sys
+w = csv.writer(sys.stdout, lineterminator="\n")
+w.writerow(["unique_id", "ds", "y"])
+for u in ['a,b', 'a"b', 'Zürich', 'tab\there', "-", "null"]:
+    for t in range(1, 21): w.writerow([u, t, t % 5 + len(u)])
+PY
+printf '\377raw,1,5\n\377raw,2,6\n\377raw,3,9\n' >>odd.csv
+"$tidemill" fit odd.csv --store odd --quiet >out 2>err && "$tidemill" predict odd --all --horizon 2 --format json >got.json 2>>err
+python3 - got.json 2>err <<'PY' && ok "odd ids in JSON" || bad "odd ids in JSON"
+import json, sys
+ids = [s["unique_id"] for s in json.load(open(sys.argv[1]))]
+assert ids[:-1] == ['a,b', 'a"b', 'Zürich', 'tab\there', "-", "null"], ids
+assert ids[-1].encode("utf-8", "surrogateescape") == b"\xffraw", ids[-1]
+PY
+
+# --- series without a model
+printf 'unique_id,ds,y\nA,1,5\nA,2,6\nA,3,5\nB,1,\nB,2,\nC,1,inf\nC,2,1\n' >none.csv
+"$tidemill" fit none.csv --store none --quiet >out 2>err && "$tidemill" predict none --all --horizon 1 --level 80 >got 2>err
+grep -q '^B,3,,,$' got && grep -q "no model for 'B'" err && ok "a series without a model has an empty mean and is named" || bad "a series without a model has an empty mean and is named"
+"$tidemill" forecast none.csv --horizon 1 --level 80 --quiet >got2 2>err
+same "forecast shows it alike" got got2
+"$tidemill" predict none --all --horizon 1 --level 80 --format json 2>err | python3 -c 'import json, sys; assert json.load(sys.stdin)[1]["mean"] == [None]' 2>err && ok "and null in JSON" || bad "and null in JSON"
+
+# --- inspect, report, generations
+ends 0 '^outcomes +(short|fitted|not_converged) [0-9]+' "inspect shows outcomes" "$tidemill" inspect s
+ends 0 'fitted by +run 20.*generation 1' "inspect shows where a model comes from" "$tidemill" inspect s --id S0000002
+ends 0 'intact' "inspect --verify" "$tidemill" inspect s --verify
+ends 11 'nobody' "inspect of an id that is not there" "$tidemill" inspect s --id nobody
+"$tidemill" inspect s --format csv >got 2>err
+python3 - got 2>err <<'PY' && ok "inspect as CSV: a row a member, weights sum to 1" || bad "inspect as CSV: a row a member, weights sum to 1"
+import csv, sys, collections
+w = collections.Counter()
+for r in csv.DictReader(open(sys.argv[1])):
+    w[r["unique_id"]] += float(r["weight"])
+    assert r["outcome"] and r["family"] and int(r["n"]) > 0
+assert w and all(abs(x - 1) < 1e-12 for x in w.values())
+PY
+"$tidemill" fit d.csv --store s --freq M --keep 2 --quiet --report run.json >out 2>err
+"$tidemill" fit d.csv --store s --freq M --keep 2 --quiet >out 2>err
+[ "$(ls s | grep -c '^gen-')" = 2 ] && [ "$(readlink s/CURRENT)" = gen-000003.h5 ] && ok "--keep 2 leaves two generations" || bad "--keep 2 leaves two generations: $(ls s)"
+python3 - run.json 2>err <<'PY' && ok "the report is JSON and its counts agree" || bad "the report is JSON and its counts agree"
+import json, sys
+r = json.load(open(sys.argv[1]))
+assert sum(r["outcomes"].values()) == r["series"] and sum(r["families"].values()) == r["members"]
+assert r["generation"] == 2 and r["stages"]["fit"]["busy_s"] > 0 and r["peak_bytes"] > 1e6
+PY
+"$tidemill" fit d.csv --store avg --freq M --ets-mode average --ets-forms ANN,AAN,MNM --quiet >out 2>err && "$tidemill" inspect avg --format csv | python3 -c '
+import csv, sys
+forms = {r["form"] for r in csv.DictReader(sys.stdin) if r["family"] == "ets"}
+assert forms and forms <= {"ANN", "AAN", "MNM"}, forms' 2>err && ok "average mode keeps to the forms asked for" || bad "average mode keeps to the forms asked for"
+
+# --- standard output that fails; signals
+"$tidemill" predict s --all --horizon 1000 2>err | head -1 >got
+rc=${PIPESTATUS[0]}
+[ "$rc" = 7 ] && grep -q 'standard output' err && ok "a closed pipe ends with 7" || bad "a closed pipe ends with 7 (was $rc)"
+if [ -w /dev/full ]; then
+    rc=0
+    "$tidemill" predict s --all --horizon 6 >/dev/full 2>err || rc=$?
+    [ "$rc" = 7 ] && grep -q 'standard output' err && ok "a full disk under stdout ends with 7" || bad "a full disk under stdout ends with 7 (was $rc)"
+    rc=0
+    "$tidemill" --help >/dev/full 2>err || rc=$?
+    [ "$rc" = 7 ] && ok "so does --help" || bad "so does --help (was $rc)"
+fi
+before=$(readlink s/CURRENT)
+"$tidemill" fit simulate:100000000 --freq M --store s --models naive --quiet >out 2>err &
+sleep 0.7
+kill -TERM $!
+wait $!
+rc=$?
+[ "$rc" = 12 ] && [ "$(readlink s/CURRENT)" = "$before" ] && predict s >got && same "SIGTERM ends with 12 and leaves the store" want got || bad "SIGTERM ends with 12 and leaves the store (was $rc)"
+ls -A s | grep -q '^\.tmp' && bad "nothing is left behind" || ok "nothing is left behind"
+
+# --- bench, simulate
+ends 0 '^M,12,60,64,' "bench" "$tidemill" bench --series 64 --rounds 1 --season 12 --ets-forms ANN
+"$tidemill" simulate --series 10 --from 2024-01-01 --to 2024-01-31 --quiet >a.csv
+"$tidemill" simulate --series 10 --from 2024-02-01 --to 2024-02-29 --quiet >b.csv
+"$tidemill" simulate --series 10 --from 2024-01-01 --to 2024-02-29 --quiet >ab.csv
+{ cat a.csv; tail -n +2 b.csv; } | sort >x && sort ab.csv | uniq >y
+same "two ranges of dates give the whole" <(uniq x) y
+exit $status
