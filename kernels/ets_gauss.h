@@ -41,8 +41,10 @@
 #define TIDE_OF(p, i, k) ((p)[(size_t)(i)*TIDE_CHUNK_STRIDE + (size_t)(k)])
 
 enum { TIDE_ETS_BLOCK = 8 };
-#if defined(__CUDACC__)
+#if defined(__CUDA_ARCH__)
 #define TIDE_UNROLLED _Pragma("unroll")
+#elif defined(__CUDACC__) /* nvcc's pass for the host hands gcc what it would warn of */
+#define TIDE_UNROLLED
 #else
 #define TIDE_UNROLLED _Pragma("GCC unroll 8")
 #endif
