@@ -5,7 +5,7 @@
 # usage: ./test.sh [options]
 #   --fast          only the Criterion programs: no script tests, no PostgreSQL
 #   --filter TEXT   only programs and scripts whose name contains TEXT
-#   --sanitize      also build and run with ASan + UBSan (all) and with TSan (what uses threads)
+#   --sanitize      also build with ASan + UBSan and run all again, and with TSan: the real binary with many threads
 #   --cuda-all      compile the CUDA kernels for every architecture the toolkit knows, not for one
 #   --no-cuda       leave the CUDA backend out
 #   --build DIR     build folder (default build)
@@ -134,7 +134,6 @@ one) if nvidia-smi -L >/dev/null 2>&1; then cuda_options=(-DCMAKE_CUDA_ARCHITECT
 esac
 
 all_tests() {
-    local threaded
     run_programs "$build" ""
     if ((!fast)); then
         run_scripts "$build" "" tests/check_*.sh $(scripts)
@@ -143,8 +142,8 @@ all_tests() {
         export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
         run_programs build-asan "asan "
         if ((!fast)); then run_scripts build-asan "asan " $(scripts); fi
-        mapfile -t threaded < <(grep -lE '"host/(pool|queue|pipeline|backend|run|tidemill)\.h"' tests/test_*.c | xargs -r -n 1 basename | sed 's/\.c$//')
-        if ((${#threaded[@]})); then run_programs build-tsan "tsan " "${threaded[@]}"; fi
+        # Criterion's runner does not start under ThreadSanitizer: the real binary is run instead.
+        run_scripts build-tsan "tsan " tests/threads.sh tests/cli/commands.sh
     fi
 }
 scripts() { # the script tests that run the binary
@@ -164,7 +163,7 @@ if [ -z "${TIDE_TEST_STARTED:-}" ]; then
     built=1
     configure_and_build release "$build" "${cuda_options[@]}" || built=0
     if ((built && sanitize)); then
-        configure_and_build asan build-asan && configure_and_build tsan build-tsan || built=0
+        configure_and_build asan build-asan && configure_and_build tsan build-tsan -DTIDE_TESTS=OFF || built=0
     fi
     if ((built)); then
         export TIDE_TEST_STARTED=$build/test-logs/started
