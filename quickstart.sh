@@ -36,7 +36,7 @@ if [ -z "${TIDE_QUICKSTART_BUILT:-}" ]; then
     mkdir -p build
     # One GPU architecture keeps the compile short: the machine's own, else the oldest with PTX.
     if nvidia-smi -L >/dev/null 2>&1; then arch=native; else arch=75; fi
-    if ! { cmake --preset release -DCMAKE_CUDA_ARCHITECTURES=$arch && cmake --build build -j "$(nproc)" --target tidemill; } >$log 2>&1; then
+    if ! { cmake --preset release -DTIDE_WERROR=OFF -DCMAKE_CUDA_ARCHITECTURES=$arch && cmake --build build -j "$(nproc)" --target tidemill; } >$log 2>&1; then
         tail -n 30 $log >&2
         echo "quickstart.sh: the build failed, see $log" >&2
         exit 1
