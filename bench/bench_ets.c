@@ -174,6 +174,8 @@ static void time_parts(int steps, int season) {
 /* ---- whole fits, by driver
  * ------------------------------------------------------------------------------------- */
 
+enum { RANGE = 16 }; /* tiles at a time, as in host/backend_cpu.c */
+
 static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec, const tide_tiles *tiles) {
     tide_results r;
     memset(&r, 0, sizeof r);
@@ -182,13 +184,14 @@ static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec
     r.coef_rows = tide_coef_rows(spec);
     r.state_rows = tide_state_rows(spec);
     void *block = grab(tide_results_map(&r, NULL)),
-         *work = grab(driver->workspace_bytes(spec, tiles->rows[0]));
+         *work = grab(driver->workspace_bytes(spec, tiles->rows[0], RANGE));
     tide_results_map(&r, block);
     double best = 1e30;
     for (int repeat = 0; repeat < 3; ++repeat) {
         double start = now_ns();
-        for (size_t t = 0; t < tiles->n_tiles; ++t)
-            driver->fit_tile(spec, tiles, t, work, &r);
+        for (size_t t = 0; t < tiles->n_tiles; t += RANGE)
+            driver->fit_tiles(spec, tiles, t, tiles->n_tiles - t < RANGE ? tiles->n_tiles - t : RANGE, work,
+                              &r);
         double spent = (now_ns() - start) / (double)tiles->n_series * 1e-3;
         if (spent < best)
             best = spent;
