@@ -2,11 +2,12 @@
  *
  *   bench_ets [series] [steps] [season]      defaults 1024 120 12
  *
- * For every lane driver that runs here: microseconds a series for each form alone and for all of them, in
- * likelihood and in average mode, by processor time of this thread, best of three. The series are synthetic:
- * level, trend, multiplicative season and noise, no missing value, the same on every machine. Evaluations
- * alone (value; value and gradient; Gauss-Newton pass) are timed for the lane width that this file is
- * compiled for (-DTIDE_LANES=32 with the flags of the avx512 driver, and so on). */
+ * Parts of a fit (value; value and gradient; Gauss-Newton pass; propose and update) at the lane width that this
+ * file is compiled for: bench_ets has one lane, bench_ets_avx2 and bench_ets_avx512 have those drivers' lanes and
+ * flags, and time nothing else. bench_ets then times whole fits with every lane driver that runs here: microseconds
+ * a series for each form alone and for all of them, in likelihood and in average mode, by processor time of this
+ * thread, best of three. The series are synthetic: level, trend, multiplicative season and noise, no missing value,
+ * the same on every machine. */
 #include "host/panel.h"
 #include "host/plan.h"
 #include "kernels/ets_gauss.h"
@@ -124,6 +125,7 @@ static void time_parts(int steps, int season) {
         b.q.n = b.n;
         b.q.n_box = n_box;
         b.q.stride = lanes;
+        b.q.round_limit = 1e9;
         double *room =
             grab(sizeof(double) * lanes * (tide_boxqn_size(b.n, n_box) + tide_ets_columns_size(b.n, season)));
         tide_ets_columns_place(&b.columns, tide_boxqn_place(&b.q, room), b.n, season, lanes);
@@ -154,7 +156,11 @@ static void time_parts(int steps, int season) {
                         table[id].eval(&b, what ? b.q.gradient : NULL);
                     if (what == 2)
                         table[id].gauss(&b);
-                    if (what == 3) {
+                    if (what == 3) { /* all lanes at work, whatever the last update decided */
+                        for (size_t k = 0; k < lanes; ++k) {
+                            b.q.status[k] = TIDE_QN_RUNNING;
+                            b.q.lambda[k] = 0.01;
+                        }
                         tide_boxqn_propose(&b.q, 0);
                         tide_boxqn_update(&b.q);
                     }
@@ -174,7 +180,9 @@ static void time_parts(int steps, int season) {
 /* ---- whole fits, by driver
  * ------------------------------------------------------------------------------------- */
 
-enum { RANGE = 16 }; /* tiles at a time, as in host/backend_cpu.c */
+#ifndef RANGE
+#define RANGE 16 /* tiles at a time, as in host/backend_cpu.c */
+#endif
 
 static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec, const tide_tiles *tiles) {
     tide_results r;
@@ -239,6 +247,8 @@ int main(int argc, char **argv) {
         return 2;
     }
     time_parts(steps, season);
+    if (TIDE_LANES > 1)
+        return 0;
     tide_panel panel;
     tide_plan plan;
     memset(&plan, 0, sizeof plan);

@@ -52,22 +52,24 @@ TIDE_FN void tide_fit_feed_begin(tide_fit_feed *feed, const tide_fit_block *firs
         feed->length[k] = feed->filled[k] = 0;
     }
     TIDE_EACH_LANE(k) TIDE_AT(w->q.status, 0, k) = TIDE_QN_FAILED;
-    if (TIDE_LANES > 1) {
-        tide_fit_work f = tide_fit_place(first);
-        feed->n_obs = f.n_obs_flight;
-        feed->fixed = f.fixed_flight;
-        feed->y = first->y_flight;
-        TIDE_EACH_LANE(k) TIDE_AT(feed->n_obs, 0, k) = 1.0;
-        for (int j = 0; j < p->season; ++j)
-            TIDE_EACH_LANE(k) TIDE_AT(feed->fixed, j, k) = 1.0;
-        for (int i = 0; i < w->q.n; ++i)
-            TIDE_EACH_LANE(k) TIDE_AT(w->q.x, i, k) = TIDE_AT(w->q.trial, i, k) = 0.5;
-        for (size_t i = 0; i < (size_t)first->rows * TIDE_TILE_WIDTH; ++i)
-            feed->y[i] = TIDE_NAN;
-        p->n_obs = feed->n_obs;
-        p->fixed = feed->fixed;
-        p->y = feed->y;
-    }
+#if TIDE_LANES > 1
+    tide_fit_work f = tide_fit_place(first);
+    feed->n_obs = f.n_obs_flight;
+    feed->fixed = f.fixed_flight;
+    feed->y = first->y_flight;
+    TIDE_EACH_LANE(k) TIDE_AT(feed->n_obs, 0, k) = 1.0;
+    for (int j = 0; j < p->season; ++j)
+        TIDE_EACH_LANE(k) TIDE_AT(feed->fixed, j, k) = 1.0;
+    for (int i = 0; i < w->q.n; ++i)
+        TIDE_EACH_LANE(k) TIDE_AT(w->q.x, i, k) = TIDE_AT(w->q.trial, i, k) = 0.5;
+    for (size_t i = 0; i < (size_t)first->rows * TIDE_TILE_WIDTH; ++i)
+        feed->y[i] = TIDE_NAN;
+    p->n_obs = feed->n_obs;
+    p->fixed = feed->fixed;
+    p->y = feed->y;
+#else
+    (void)p;
+#endif
 }
 
 /* Puts the values of the series in lane `from` of block b into lane k; one lane reads them in place. */
@@ -79,12 +81,11 @@ TIDE_FN void tide_fit_load_series(tide_fit_feed *feed, const tide_fit_block *b, 
     int32_t length = b->tiles->length[tide_fit_lane(b, from)];
     feed->length[k] = length;
     const double *y = tide_fit_y(b) + from, *fixed = season_kind == TIDE_MUL ? f.season_mul : f.season_add;
-    if (TIDE_LANES == 1) {
-        p->n_obs = f.n_obs;
-        p->fixed = fixed;
-        p->y = y;
-        return;
-    }
+#if TIDE_LANES == 1
+    p->n_obs = f.n_obs;
+    p->fixed = fixed;
+    p->y = y;
+#else
     for (int32_t t = 0; t < length; ++t)
         feed->y[(size_t)t * TIDE_TILE_WIDTH + (size_t)k] = y[(size_t)t * TIDE_TILE_WIDTH];
     for (int32_t t = length; t < feed->filled[k]; ++t)
@@ -93,6 +94,7 @@ TIDE_FN void tide_fit_load_series(tide_fit_feed *feed, const tide_fit_block *b, 
     TIDE_AT(feed->n_obs, 0, k) = TIDE_AT(f.n_obs, 0, from);
     for (int j = 0; season_kind != TIDE_NO && j < p->season; ++j)
         TIDE_AT(feed->fixed, j, k) = TIDE_AT(fixed, j, from);
+#endif
 }
 
 /* The lanes that have ended store their ends and load the next jobs, marked in w->begin with the start as their
