@@ -2,11 +2,12 @@
  *
  *   bench_ets [series] [steps] [season]      defaults 1024 120 12
  *
- * For every lane driver that runs here: microseconds a series for each form alone and for all of them, in
- * likelihood and in average mode, by processor time of this thread, best of three. The series are synthetic:
- * level, trend, multiplicative season and noise, no missing value, the same on every machine. Evaluations
- * alone (value; value and gradient; Gauss-Newton pass) are timed for the lane width that this file is
- * compiled for (-DTIDE_LANES=32 with the flags of the avx512 driver, and so on). */
+ * Parts of a fit (value; value and gradient; Gauss-Newton pass; propose and update) at the lane width that this
+ * file is compiled for: bench_ets has one lane, bench_ets_avx2 and bench_ets_avx512 have those drivers' lanes and
+ * flags, and time nothing else. bench_ets then times whole fits with every lane driver that runs here: microseconds
+ * a series for each form alone and for all of them, in likelihood and in average mode, by processor time of this
+ * thread, best of three. The series are synthetic: level, trend, multiplicative season and noise, no missing value,
+ * the same on every machine. */
 #include "host/panel.h"
 #include "host/plan.h"
 #include "kernels/ets_gauss.h"
@@ -124,6 +125,7 @@ static void time_parts(int steps, int season) {
         b.q.n = b.n;
         b.q.n_box = n_box;
         b.q.stride = lanes;
+        b.q.round_limit = 1e9;
         double *room =
             grab(sizeof(double) * lanes * (tide_boxqn_size(b.n, n_box) + tide_ets_columns_size(b.n, season)));
         tide_ets_columns_place(&b.columns, tide_boxqn_place(&b.q, room), b.n, season, lanes);
@@ -154,7 +156,11 @@ static void time_parts(int steps, int season) {
                         table[id].eval(&b, what ? b.q.gradient : NULL);
                     if (what == 2)
                         table[id].gauss(&b);
-                    if (what == 3) {
+                    if (what == 3) { /* all lanes at work, whatever the last update decided */
+                        for (size_t k = 0; k < lanes; ++k) {
+                            b.q.status[k] = TIDE_QN_RUNNING;
+                            b.q.lambda[k] = 0.01;
+                        }
                         tide_boxqn_propose(&b.q, 0);
                         tide_boxqn_update(&b.q);
                     }
@@ -174,6 +180,10 @@ static void time_parts(int steps, int season) {
 /* ---- whole fits, by driver
  * ------------------------------------------------------------------------------------- */
 
+#ifndef RANGE
+#define RANGE 16 /* tiles at a time, as in host/backend_cpu.c */
+#endif
+
 static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec, const tide_tiles *tiles) {
     tide_results r;
     memset(&r, 0, sizeof r);
@@ -182,13 +192,14 @@ static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec
     r.coef_rows = tide_coef_rows(spec);
     r.state_rows = tide_state_rows(spec);
     void *block = grab(tide_results_map(&r, NULL)),
-         *work = grab(driver->workspace_bytes(spec, tiles->rows[0]));
+         *work = grab(driver->workspace_bytes(spec, tiles->rows[0], RANGE));
     tide_results_map(&r, block);
     double best = 1e30;
     for (int repeat = 0; repeat < 3; ++repeat) {
         double start = now_ns();
-        for (size_t t = 0; t < tiles->n_tiles; ++t)
-            driver->fit_tile(spec, tiles, t, work, &r);
+        for (size_t t = 0; t < tiles->n_tiles; t += RANGE)
+            driver->fit_tiles(spec, tiles, t, tiles->n_tiles - t < RANGE ? tiles->n_tiles - t : RANGE, work,
+                              &r);
         double spent = (now_ns() - start) / (double)tiles->n_series * 1e-3;
         if (spent < best)
             best = spent;
@@ -236,6 +247,8 @@ int main(int argc, char **argv) {
         return 2;
     }
     time_parts(steps, season);
+    if (TIDE_LANES > 1)
+        return 0;
     tide_panel panel;
     tide_plan plan;
     memset(&plan, 0, sizeof plan);

@@ -1,19 +1,21 @@
 /* backend_cpu.c - the fit on the processors of this machine.
  *
- * Tiles are handed out one by one by the pool; each worker has a 64-byte aligned workspace of its own that
+ * The pool hands out ranges of tiles, longer ones where there are many tiles a worker; each worker has a 64-byte aligned workspace of its own that
  * grows to the longest tile seen and is kept from call to call. The lane driver is chosen once: the widest
  * instruction set that this processor has, or the one asked for. All of them give the same bits.
  *
- * Memory: workers * workspace_bytes(spec, rows of the longest tile). */
+ * Memory: workers * workspace_bytes(spec, rows of the longest tile, tiles of a range). */
 #include "host/backend.h"
 #include "host/pool.h"
 
-#include "kernels/members.h"
+#include "kernels/forecast.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ALIGNMENT = 64, FORECAST_CHUNK = 64, BATCH_SERIES_A_WORKER = 1024 };
+/* Tiles of a range: many keep lanes busy, few keep workers busy at the end of a batch. */
+enum { RANGE_MAX = 16, RANGES_A_WORKER = 4 };
 
 typedef struct cpu_backend {
     const tide_lane_driver *lanes;
@@ -104,12 +106,20 @@ typedef struct fit_call {
     cpu_backend *b;
     const tide_fit_spec *spec;
     const tide_tiles *tiles;
+    size_t range; /* tiles at a time */
     tide_results *results;
 } fit_call;
 
-static void fit_item(void *context, int worker, size_t tile) {
+static void fit_item(void *context, int worker, size_t item) {
     fit_call *c = context;
-    c->b->lanes->fit_tile(c->spec, c->tiles, tile, c->b->workspace[worker], c->results);
+    size_t first = item * c->range, count = c->tiles->n_tiles - first;
+    count = count < c->range ? count : c->range;
+    c->b->lanes->fit_tiles(c->spec, c->tiles, first, count, c->b->workspace[worker], c->results);
+}
+
+static size_t range_of(size_t n_tiles, size_t workers) {
+    size_t range = n_tiles / (workers * RANGES_A_WORKER);
+    return range < 1 ? 1 : range > RANGE_MAX ? RANGE_MAX : range;
 }
 
 static tide_status fit(void *self, const tide_fit_spec *spec, const tide_tiles *tiles, tide_results *results,
@@ -119,33 +129,23 @@ static tide_status fit(void *self, const tide_fit_spec *spec, const tide_tiles *
     for (size_t i = 0; i < tiles->n_tiles; ++i)
         if (tiles->rows[i] > rows)
             rows = tiles->rows[i];
-    TIDE_TRY(grow_workspaces(b, b->lanes->workspace_bytes(spec, rows), err));
-    fit_call c = {b, spec, tiles, results};
-    tide_pool_run(b->pool, tiles->n_tiles, fit_item, &c);
+    size_t range = range_of(tiles->n_tiles, (size_t)tide_pool_workers(b->pool));
+    TIDE_TRY(grow_workspaces(b, b->lanes->workspace_bytes(spec, rows, range), err));
+    fit_call c = {b, spec, tiles, range, results};
+    tide_pool_run(b->pool, (tiles->n_tiles + range - 1) / range, fit_item, &c);
     return TIDE_OK;
 }
 
 typedef struct forecast_call {
     cpu_backend *b;
-    const tide_forecast_spec *spec;
-    const tide_results *results;
-    const uint64_t *key;
-    double *mean, *lo, *hi;
+    tide_forecast_job job;
 } forecast_call;
 
 static void forecast_item(void *context, int worker, size_t chunk) {
     const forecast_call *c = context;
-    size_t n = c->results->n_series, first = chunk * FORECAST_CHUNK, end = first + FORECAST_CHUNK;
-    if (end > n)
-        end = n;
-    int intervals = c->spec->n_levels > 0;
-    tide_member_view member[TIDE_MEMBERS_MAX];
-    for (size_t i = first; i < end; ++i) {
-        tide_forecast_work work = {c->b->workspace[worker], 1};
-        tide_forecast_out out = {c->mean + i, intervals ? c->lo + i : NULL, intervals ? c->hi + i : NULL, n};
-        int count = tide_members_of(c->results, i, member);
-        tide_forecast_series(c->spec, member, count, c->key ? c->key[i] : 0, work, out);
-    }
+    size_t n = c->job.results->n_series, first = chunk * FORECAST_CHUNK;
+    size_t end = n - first < FORECAST_CHUNK ? n : first + FORECAST_CHUNK;
+    c->b->lanes->forecast(&c->job, first, end, c->b->workspace[worker]);
 }
 
 static tide_status forecast(void *self, const tide_forecast_spec *spec, const tide_results *results,
@@ -153,7 +153,7 @@ static tide_status forecast(void *self, const tide_forecast_spec *spec, const ti
     cpu_backend *b = self;
     size_t doubles = tide_forecast_workspace(spec, results->slots);
     TIDE_TRY(grow_workspaces(b, doubles * sizeof(double), err));
-    forecast_call c = {b, spec, results, key, mean, lo, hi};
+    forecast_call c = {b, {spec, results, key, mean, lo, hi}};
     tide_pool_run(b->pool, (results->n_series + FORECAST_CHUNK - 1) / FORECAST_CHUNK, forecast_item, &c);
     return TIDE_OK;
 }

@@ -134,15 +134,27 @@ typedef struct tide_forecast_spec {
     double level[TIDE_LEVELS_MAX]; /* coverage in (0, 1), ascending */
 } tide_forecast_spec;
 
+/* Forecasts of a batch: what they are made from and where they go. Arrays as in the backends' forecast
+ * (host/backend.h): mean [horizon*n_series], lo and hi [n_levels*horizon*n_series] or NULL, key [n_series] or NULL. */
+typedef struct tide_forecast_job {
+    const tide_forecast_spec *spec;
+    const tide_results *results;
+    const uint64_t *key;
+    double *mean, *lo, *hi;
+} tide_forecast_job;
+
 /* The lane driver of one instruction set: batch_lanes.c compiled for it. No globals, no allocation. */
 typedef struct tide_lane_driver {
     const char *name;   /* "scalar", "baseline", "avx2", "avx512" */
     int lanes;
-    /* Bytes of workspace (64-byte aligned) that fit needs for tiles of at most `rows` steps. */
-    size_t (*workspace_bytes)(const tide_fit_spec *spec, int32_t rows);
-    /* Fits every series of tile `tile` and writes their results. */
-    void (*fit_tile)(const tide_fit_spec *spec, const tide_tiles *tiles, size_t tile, void *workspace,
-                     tide_results *results);
+    /* Bytes of workspace (64-byte aligned) that fit_tiles needs for `count` tiles of at most `rows` steps. */
+    size_t (*workspace_bytes)(const tide_fit_spec *spec, int32_t rows, size_t count);
+    /* Fits every series of the tiles first .. first + count - 1 and writes their results. The more tiles at once,
+     * the fewer lanes idle while the last of them end; how a batch is cut changes no bit. */
+    void (*fit_tiles)(const tide_fit_spec *spec, const tide_tiles *tiles, size_t first, size_t count,
+                      void *workspace, tide_results *results);
+    /* Forecasts of the series first .. end - 1 of the job; workspace: tide_forecast_workspace(spec, slots) doubles. */
+    void (*forecast)(const tide_forecast_job *job, size_t first, size_t end, double *workspace);
 } tide_lane_driver;
 
 extern const tide_lane_driver tide_lanes_scalar, tide_lanes_baseline;

@@ -1,7 +1,8 @@
 /* batch_lanes.c - the lane driver of one instruction set: compiled once for each, with -DTIDE_LANES and
- * -DTIDE_LANES_NAME (CMakeLists.txt). A tile is 32/TIDE_LANES blocks of lanes, one after the other; each goes
- * through the stages of fit.h. Every candidate is a function of its own, stamped out by the list of forms. */
+ * -DTIDE_LANES_NAME (CMakeLists.txt). A tile is 32/TIDE_LANES blocks of lanes; a range of tiles goes
+ * through the stages of fit.h together. Every candidate is a function of its own, stamped out by the list of forms. */
 #include "kernels/fit.h"
+#include "kernels/members.h"
 
 #define TIDE_JOIN_(a, b) a##b
 #define TIDE_JOIN(a, b) TIDE_JOIN_(a, b)
@@ -15,23 +16,59 @@
 #include "kernels/forms.def"
 #undef TIDE_ETS_FORM
 
-static size_t workspace_bytes(const tide_fit_spec *spec, int32_t rows) {
-    return tide_fit_workspace(spec, rows) * TIDE_LANES * sizeof(double);
+static size_t y_flight_doubles(int32_t rows) {
+    return TIDE_LANES > 1 ? (size_t)rows * TIDE_TILE_WIDTH : 0;
 }
 
-static void fit_tile(const tide_fit_spec *spec, const tide_tiles *tiles, size_t tile, void *workspace,
-                     tide_results *results) {
-    for (int lane0 = 0; lane0 < TIDE_TILE_WIDTH; lane0 += TIDE_LANES) {
-        tide_fit_block b = {spec, tiles, tile, lane0, (double *)workspace, TIDE_LANES, results};
+static size_t workspace_bytes(const tide_fit_spec *spec, int32_t rows, size_t count) {
+    size_t blocks = count * (TIDE_TILE_WIDTH / TIDE_LANES);
+    return (y_flight_doubles(rows) +
+            (blocks * tide_fit_carry_size(spec) + tide_fit_scratch_size(spec, rows)) * TIDE_LANES) *
+           sizeof(double);
+}
+
+static void fit_tiles(const tide_fit_spec *spec, const tide_tiles *tiles, size_t first, size_t count,
+                      void *workspace, tide_results *results) {
+    int32_t rows = 0;
+    for (size_t t = first; t < first + count; ++t)
+        rows = tiles->rows[t] > rows ? tiles->rows[t] : rows;
+    tide_fit_block range = {.spec = spec,
+                            .tiles = tiles,
+                            .tile = first,
+                            .n_blocks = count * (TIDE_TILE_WIDTH / TIDE_LANES),
+                            .rows = rows,
+                            .y_flight = workspace,
+                            .stride = TIDE_LANES,
+                            .out = results};
+    range.carry = range.y_flight + y_flight_doubles(rows);
+    range.scratch = range.carry + range.n_blocks * tide_fit_carry_size(spec) * TIDE_LANES;
+    for (size_t i = 0; i < range.n_blocks; ++i) {
+        tide_fit_block b = tide_fit_block_at(&range, i);
         tide_fit_begin(&b);
-#define TIDE_ETS_FORM(name, error, trend, season) fit_##name(&b);
+    }
+#define TIDE_ETS_FORM(name, error, trend, season) fit_##name(&range);
 #include "kernels/forms.def"
 #undef TIDE_ETS_FORM
-        for (int id = TIDE_ETS_FORMS; id < TIDE_CANDIDATES; ++id)
-            tide_fit_candidate(&b, id);
+    for (int id = TIDE_ETS_FORMS; id < TIDE_CANDIDATES; ++id)
+        tide_fit_candidate(&range, id);
+    for (size_t i = 0; i < range.n_blocks; ++i) {
+        tide_fit_block b = tide_fit_block_at(&range, i);
         tide_fit_end(&b);
     }
 }
 
-const tide_lane_driver TIDE_JOIN(tide_lanes_, TIDE_LANES_NAME) = {TIDE_TEXT(TIDE_LANES_NAME), TIDE_LANES,
-                                                                  workspace_bytes, fit_tile};
+static void forecast(const tide_forecast_job *job, size_t first, size_t end, double *workspace) {
+    const size_t n = job->results->n_series;
+    const int intervals = job->spec->n_levels > 0;
+    tide_member_view member[TIDE_MEMBERS_MAX];
+    for (size_t i = first; i < end; ++i) {
+        tide_forecast_work work = {workspace, 1};
+        tide_forecast_out out = {job->mean + i, intervals ? job->lo + i : NULL,
+                                 intervals ? job->hi + i : NULL, n};
+        int count = tide_members_of(job->results, i, member);
+        tide_forecast_series(job->spec, member, count, job->key ? job->key[i] : 0, work, out);
+    }
+}
+
+const tide_lane_driver TIDE_JOIN(tide_lanes_, TIDE_LANES_NAME) = {
+    TIDE_TEXT(TIDE_LANES_NAME), TIDE_LANES, workspace_bytes, fit_tiles, forecast};

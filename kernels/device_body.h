@@ -17,7 +17,11 @@ TIDE_FN tide_fit_block tide_device_block_of(const tide_device_fit *f, size_t g) 
     b.tiles = &f->tiles;
     b.tile = g / TIDE_TILE_WIDTH;
     b.lane0 = (int)(g % TIDE_TILE_WIDTH);
-    b.workspace = f->workspace + g;
+    b.n_blocks = 1;
+    b.rows = f->tiles.rows[b.tile];
+    b.carry = f->workspace + g;
+    b.scratch = b.carry + tide_fit_carry_size(&f->spec) * f->threads;
+    b.y_flight = NULL;
     b.stride = f->threads;
     b.out = (tide_results *)&f->results; /* a table of pointers: written through, never itself */
     return b;

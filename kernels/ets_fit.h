@@ -1,14 +1,9 @@
-/* ets_fit.h - fits one ETS form to a lane block: screened starts, search, final states.
- *
- * All lanes go through the same rounds; a round is one evaluation at each lane's trial point and then updates
- * under masks (boxqn.h).
+/* ets_fit.h - the parts of a fit of one ETS form to a lane block: starts, admissibility, final states. The rounds
+ * that join them are in fit_search.h.
  *
  * Starts: for the first one the initial states that suit its coefficients are solved for (a Gauss-Newton step
  * in the states alone; exact for additive error), the others take the same states, and the best two by value
- * are remembered. Search: from the best, and for lanes that have ended, from the second best (keep = 2); the
- * better end counts. The Gauss-Newton Hessian is taken at a lane's own rounds 0, 4 and 8, and lanes start at
- * multiples of 4, so that these fall together for all of them. A lane that has ended is frozen. When a lane
- * starts changes no bit of it, so lanes may also be refilled with other series at those rounds.
+ * are remembered. Each of the two that are kept gets a search of its own; the better end counts.
  *
  * A trial outside the admissible region, or with an f <= 0 under multiplicative error, is a rejected step. */
 #ifndef TIDE_ETS_FIT_H
@@ -20,24 +15,47 @@
 
 enum { TIDE_ETS_REFRESH = 4, TIDE_ETS_REFRESH_LAST = 8 };
 
+/* The two starts of a lane that are kept, and in their place the ends of the searches from them. */
+typedef struct tide_ets_kept {
+    double *x[2];      /* [n] the best and the second best start; then where its search ended */
+    double *value[2];  /* [1] infinite where there is none */
+    double *status[2]; /* [1] TIDE_QN_FAILED until its search has ended */
+    double *usable;    /* [1] 1 where the lane takes this form */
+} tide_ets_kept;
+
 /* Workspace of a fit: everything that a form needs besides the problem's own scratch. */
 typedef struct tide_ets_work {
     tide_boxqn q;
     tide_ets_columns columns;
-    double *base;                 /* [n] starting states */
-    double *best, *second, *done; /* [n] the two best starts; the end of the first search */
-    double *best_value, *second_value, *done_value, *done_status; /* [1] */
-    double *begin, *refresh, *turn;                               /* [1] masks; which start a lane is at */
-    double *polynomial;                                           /* [m+2] */
-    double *usable;                                               /* [1] 1 where the lane takes this form */
-    double *final_state;                                          /* [2+m] */
+    tide_ets_kept kept;      /* of the block at hand */
+    double *base;            /* [n] starting states */
+    double *begin, *refresh; /* [1] masks */
+    double *polynomial;      /* [m+2] */
+    double *final_state;     /* [2+m] */
     double *final_sum, *final_objective; /* [1] at the best point: S, and Q without the penalty */
     int n_starts, keep;
 } tide_ets_work;
 
-/* Places everything for n parameters of which n_box boxed; returns the end. at == NULL: only for the size. */
+/* Doubles a lane of tide_ets_kept for n parameters. */
+TIDE_FN size_t tide_ets_kept_size(int n) {
+    return 5 + 2 * (size_t)n;
+}
+
+TIDE_FN tide_ets_kept tide_ets_kept_place(double *at, int n, size_t tide_stride) {
+    (void)tide_stride;
+    tide_ets_kept kept;
+    kept.usable = at;
+    for (int turn = 0; turn < 2; ++turn) {
+        kept.value[turn] = at + (size_t)(1 + turn) * TIDE_STRIDE;
+        kept.status[turn] = at + (size_t)(3 + turn) * TIDE_STRIDE;
+        kept.x[turn] = at + (5 + (size_t)turn * (size_t)n) * TIDE_STRIDE;
+    }
+    return kept;
+}
+
+/* Places everything but `kept` for n parameters of which n_box boxed; returns the end. */
 TIDE_FN size_t tide_ets_work_size(int n, int n_box, int m) {
-    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + 4 * (size_t)n + 10 + 2 * (size_t)m + 4;
+    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + (size_t)n + 4 + 2 * (size_t)m + 4;
 }
 
 TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_box, int m, size_t stride) {
@@ -48,12 +66,9 @@ TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_b
     w->q.stride = stride;
     at = tide_boxqn_place(&w->q, at);
     at = tide_ets_columns_place(&w->columns, at, n, m, stride);
-    double **vectors[] = {&w->base, &w->best, &w->second, &w->done};
-    double **scalars[] = {&w->best_value, &w->second_value,   &w->done_value, &w->done_status,
-                          &w->begin,      &w->refresh,        &w->turn,       &w->usable,
-                          &w->final_sum,  &w->final_objective};
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; ++i, at += (size_t)n * TIDE_STRIDE)
-        *vectors[i] = at;
+    w->base = at;
+    at += (size_t)n * TIDE_STRIDE;
+    double **scalars[] = {&w->begin, &w->refresh, &w->final_sum, &w->final_objective};
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; ++i, at += TIDE_STRIDE)
         *scalars[i] = at;
     w->polynomial = at;
@@ -149,12 +164,15 @@ TIDE_FN void tide_ets_prepare(tide_ets_form form, const tide_ets_problem *p, con
     }
 }
 
-/* Makes trial_value infinite where the lane does not take the form or the trial is not admissible. */
-TIDE_FN void tide_ets_bar(tide_ets_form form, const tide_ets_problem *p, const tide_ets_work *w) {
+/* Makes trial_value infinite where the lane is not usable (NULL: all are) or the trial is not admissible. */
+TIDE_FN void tide_ets_bar(tide_ets_form form, const tide_ets_problem *p, const tide_ets_work *w,
+                          const double *usable) {
     size_t tide_stride = p->stride;
     (void)tide_stride;
     double bad[TIDE_LANES];
-    TIDE_EACH_LANE(k) bad[k] = TIDE_AT(w->usable, 0, k) != 0.0 ? 0.0 : 1.0;
+    TIDE_EACH_LANE(k) bad[k] = 0.0;
+    if (usable)
+        TIDE_EACH_LANE(k) bad[k] = TIDE_AT(usable, 0, k) != 0.0 ? 0.0 : 1.0;
     if (form.season != TIDE_NO && form.trend != TIDE_NO) {
         const int n_states = tide_ets_n_states(form, p->n_free);
         double alpha[TIDE_LANES], beta[TIDE_LANES], gamma[TIDE_LANES], phi[TIDE_LANES];
@@ -185,63 +203,44 @@ TIDE_CALLED void tide_lanes_copy(double *to, const double *from, const double *m
  * the two best. With `base` its states become the starting states of the lane. */
 TIDE_CALLED void tide_ets_note_start(const tide_ets_work *w, int n_states, int base) {
     const tide_boxqn *q = &w->q;
+    const tide_ets_kept *kept = &w->kept;
     size_t tide_stride = q->stride;
     (void)tide_stride;
     double solved[TIDE_LANES], first[TIDE_LANES], next[TIDE_LANES];
     TIDE_EACH_LANE(k) {
         double a = TIDE_AT(q->trial_value, 0, k), b = TIDE_AT(q->value, 0, k), v = tide_min(a, b);
-        double best = TIDE_AT(w->best_value, 0, k), second = TIDE_AT(w->second_value, 0, k);
+        double best = TIDE_AT(kept->value[0], 0, k), second = TIDE_AT(kept->value[1], 0, k);
         solved[k] = a < b ? 1.0 : 0.0;
         first[k] = v < best ? 1.0 : 0.0;
         next[k] = v < second ? 1.0 : 0.0;
-        TIDE_AT(w->second_value, 0, k) = v < best ? best : v < second ? v : second;
-        TIDE_AT(w->best_value, 0, k) = v < best ? v : best;
+        TIDE_AT(kept->value[1], 0, k) = v < best ? best : v < second ? v : second;
+        TIDE_AT(kept->value[0], 0, k) = v < best ? v : best;
     }
     tide_lanes_copy(q->x, q->trial, solved, q->n, tide_stride);
-    tide_lanes_copy(w->second, q->x, next, q->n, tide_stride);
-    tide_lanes_copy(w->second, w->best, first, q->n, tide_stride);
-    tide_lanes_copy(w->best, q->x, first, q->n, tide_stride);
+    tide_lanes_copy(kept->x[1], q->x, next, q->n, tide_stride);
+    tide_lanes_copy(kept->x[1], kept->x[0], first, q->n, tide_stride);
+    tide_lanes_copy(kept->x[0], q->x, first, q->n, tide_stride);
     if (base)
         tide_lanes_copy(w->base, q->x, solved, n_states, tide_stride);
 }
 
-/* Lanes that have ended their first search begin a second one at the next best start. Returns how many are at
- * work. */
-TIDE_CALLED int tide_ets_next_turn(const tide_ets_work *w) {
-    const tide_boxqn *q = &w->q;
-    size_t tide_stride = q->stride;
-    (void)tide_stride;
-    double begin[TIDE_LANES];
-    int busy = 0;
-    TIDE_EACH_LANE(k) {
-        int ended = TIDE_AT(q->status, 0, k) != TIDE_QN_RUNNING;
-        int again = ended & (TIDE_AT(w->turn, 0, k) == 0.0) & (TIDE_AT(w->second_value, 0, k) < TIDE_INF);
-        begin[k] = again ? 1.0 : 0.0;
-        TIDE_AT(w->begin, 0, k) = begin[k];
-        TIDE_AT(w->turn, 0, k) += begin[k];
-        TIDE_AT(w->done_value, 0, k) = again ? TIDE_AT(q->value, 0, k) : TIDE_AT(w->done_value, 0, k);
-        TIDE_AT(w->done_status, 0, k) = again ? TIDE_AT(q->status, 0, k) : TIDE_AT(w->done_status, 0, k);
-    }
-    for (int k = 0; k < TIDE_LANES; ++k)
-        busy += (TIDE_AT(q->status, 0, k) == TIDE_QN_RUNNING) | (begin[k] != 0.0);
-    tide_lanes_copy(w->done, q->x, begin, q->n, tide_stride);
-    tide_lanes_copy(q->trial, w->second, begin, q->n, tide_stride);
-    return busy;
-}
-
-/* The better of the two searches of a lane becomes its x, value and status. */
+/* The better of the two ends of a lane becomes its x, value and status. */
 TIDE_CALLED void tide_ets_choose(const tide_ets_work *w) {
     const tide_boxqn *q = &w->q;
+    const tide_ets_kept *kept = &w->kept;
     size_t tide_stride = q->stride;
     (void)tide_stride;
-    double earlier[TIDE_LANES];
+    double first[TIDE_LANES], second[TIDE_LANES];
     TIDE_EACH_LANE(k) {
-        int was = TIDE_AT(w->done_value, 0, k) <= TIDE_AT(q->value, 0, k);
-        earlier[k] = was ? 1.0 : 0.0;
-        TIDE_AT(q->value, 0, k) = was ? TIDE_AT(w->done_value, 0, k) : TIDE_AT(q->value, 0, k);
-        TIDE_AT(q->status, 0, k) = was ? TIDE_AT(w->done_status, 0, k) : TIDE_AT(q->status, 0, k);
+        double a = TIDE_AT(kept->value[0], 0, k), b = TIDE_AT(kept->value[1], 0, k);
+        double end_a = TIDE_AT(kept->status[0], 0, k), end_b = TIDE_AT(kept->status[1], 0, k);
+        first[k] = a <= b ? 1.0 : 0.0;
+        second[k] = a <= b ? 0.0 : 1.0;
+        TIDE_AT(q->value, 0, k) = a <= b ? a : b;
+        TIDE_AT(q->status, 0, k) = a <= b ? end_a : end_b;
     }
-    tide_lanes_copy(q->x, w->done, earlier, q->n, tide_stride);
+    tide_lanes_copy(q->x, kept->x[0], first, q->n, tide_stride);
+    tide_lanes_copy(q->x, kept->x[1], second, q->n, tide_stride);
 }
 
 /* Marks lanes that want a new Gauss-Newton Hessian; returns whether any does. */
@@ -331,68 +330,6 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
         for (int k = 0; k < TIDE_LANES; ++k)
             TIDE_AT(w->final_state, 2 + i, k) =
                 form.season != TIDE_NO ? TIDE_AT(p->ring, (length[k] + i) % m, k) : 0.0;
-}
-
-/* Fits the form to the lanes marked usable. Leaves q.x, q.value, q.status (FAILED: no finite start) and
- * final_*. Workspace placed and p filled by the caller; w->n_starts, keep, usable and q's tolerance and
- * round_limit set; length: [lanes]. */
-TIDE_FN void tide_ets_fit(tide_ets_form form, const tide_ets_problem *p, const tide_ets_work *w,
-                          const int32_t *length) {
-    const tide_boxqn *q = &w->q;
-    size_t tide_stride = p->stride;
-    (void)tide_stride;
-    const int n_states = tide_ets_n_states(form, p->n_free);
-    const int screening = w->n_starts + 1; /* rounds before the search */
-    const double gentle = 1e-6, first_lambda = 1e-2;
-    TIDE_EACH_LANE(k) {
-        TIDE_AT(w->best_value, 0, k) = TIDE_AT(w->second_value, 0, k) = TIDE_AT(w->done_value, 0, k) =
-            TIDE_INF;
-        TIDE_AT(w->done_status, 0, k) = TIDE_QN_FAILED;
-        TIDE_AT(w->turn, 0, k) = w->keep > 1 ? 0.0 : 1.0;
-        TIDE_AT(w->begin, 0, k) = 1.0;
-    }
-    tide_ets_prepare(form, p, w);
-    tide_ets_set_start(form, p, w, 0);
-    for (int round = 0;; ++round) {
-        int valued = round > 0 && round < screening; /* no gradient needed */
-        tide_ets_eval(form, p, q->trial, q->trial_value, valued ? NULL : q->trial_gradient);
-        tide_ets_bar(form, p, w);
-        int wanted = n_states + tide_ets_n_box(form);
-        const double *refresh = NULL;
-        if (round == 0) { /* the first start as it is: solve for its states */
-            tide_boxqn_start(q, NULL, gentle);
-            wanted = n_states;
-        } else if (round <
-                   screening) { /* it with its states solved for, then the others with the same states */
-            if (round > 1)
-                tide_boxqn_start(q, NULL, gentle);
-            tide_ets_note_start(w, n_states, round == 1);
-            if (round + 1 < screening) {
-                tide_ets_set_start(form, p, w, round);
-            } else {
-                double all[TIDE_LANES];
-                TIDE_EACH_LANE(k) all[k] = 1.0;
-                tide_lanes_copy(q->trial, w->best, all, q->n, tide_stride);
-            }
-            continue;
-        } else { /* the search */
-            if (round > screening)
-                tide_boxqn_update(q);
-            if ((round - screening) % TIDE_ETS_REFRESH == 0)
-                tide_boxqn_start(q, w->begin, first_lambda);
-            refresh = w->refresh;
-            if (!tide_ets_wants_hessian(w))
-                wanted = 0;
-        }
-        if (wanted > 0)
-            tide_ets_gauss(form, p, &w->columns, wanted, q, refresh);
-        tide_boxqn_propose(q, round == 0);
-        if (round >= screening && (round - screening) % TIDE_ETS_REFRESH == TIDE_ETS_REFRESH - 1 &&
-            tide_ets_next_turn(w) == 0)
-            break;
-    }
-    tide_ets_choose(w);
-    tide_ets_finish(form, p, w, length);
 }
 
 #endif

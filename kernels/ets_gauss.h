@@ -338,8 +338,13 @@ TIDE_FN void tide_ets_gauss_chunk(tide_ets_form form, const tide_ets_problem *p,
  * serves as scratch. */
 TIDE_FN void tide_ets_gauss(tide_ets_form form, const tide_ets_problem *p, const tide_ets_columns *columns,
                             int n_columns, const tide_boxqn *q, const double *refresh) {
-    for (int k0 = 0; k0 < TIDE_LANES; k0 += TIDE_CHUNK)
-        tide_ets_gauss_chunk(form, p, columns, n_columns, q, refresh, k0);
+    for (int k0 = 0; k0 < TIDE_LANES; k0 += TIDE_CHUNK) {
+        int any = !refresh;
+        for (int k = 0; refresh && k < TIDE_CHUNK; ++k)
+            any |= refresh[k0 + k] != 0.0;
+        if (any)
+            tide_ets_gauss_chunk(form, p, columns, n_columns, q, refresh, k0);
+    }
 }
 
 #endif

@@ -1,10 +1,11 @@
-/* fit.h - from one lane block of a tile to its results, in stages.
+/* fit.h - from a range of lane blocks to their results, in stages.
  *
  *   tide_fit_begin       looks at the series: values present, range, seasonal decomposition
  *   tide_fit_candidate   fits one candidate and merges it into the results; nothing where the spec leaves it
  * out. Candidates: the ETS forms by their number, then naive, snaive, drift and mean tide_fit_end fallbacks,
  * order, weights, outcome, unused slots zeroed
  *
+ * begin and end are for one block, a candidate for all blocks of the range that starts at the one given.
  * Candidates may come in any order, each in a launch of its own: the best `slots` by (criterion, family,
  * form) are kept, one in likelihood mode. CUDA: thread g has tile g/32, lane0 g%32, workspace base + g,
  * stride = threads.
@@ -22,106 +23,15 @@
  * mean that can be had, of which a variance past the largest double is cut to it. The best member stopped at
  * its limit: NOT_CONVERGED. A criterion that does not exist (AICc of a fallback with few values) is given as
  * AIC.
- *
- * Workspace of a lane, in doubles, m = season, n = most parameters of a form:
- *     | n_obs span low high tried | season_add [m] | season_mul [m] | ring [m] | ring_bar [m] | tape [5 rows]
- * | work | The first three parts carry over from stage to stage. */
+ */
 #ifndef TIDE_FIT_H
 #define TIDE_FIT_H
 
-#include "kernels/batch.h"
 #include "kernels/criteria.h"
-#include "kernels/ets_fit.h"
+#include "kernels/fit_search.h"
 #include "kernels/naive.h"
 
 enum { TIDE_CANDIDATES = TIDE_ETS_FORMS + 4 };
-
-typedef struct tide_fit_block {
-    const tide_fit_spec *spec;
-    const tide_tiles *tiles;
-    size_t tile;
-    int lane0;         /* lanes lane0 .. lane0 + TIDE_LANES - 1 of the tile */
-    double *workspace; /* element i of lane k at workspace[i*stride + k]; 64-byte aligned for CPU lanes; holds
-                          anything */
-    size_t stride;     /* TIDE_LANES on the CPU, threads of the launch on a device */
-    tide_results *out;
-} tide_fit_block;
-
-/* The parts of the workspace. */
-typedef struct tide_fit_work {
-    double *n_obs, *span, *low,
-        *high;     /* [1] values present; steps from first to last; least and largest value */
-    double *tried; /* [1] 1 once a candidate took the series */
-    double *season_add, *season_mul; /* [m] decompositions */
-    double *ring, *ring_bar, *tape, *rest;
-} tide_fit_work;
-
-/* Seasonal initial states that the search is free to move. */
-TIDE_FN int tide_fit_n_free(const tide_fit_spec *spec) {
-    return spec->ets_mode == TIDE_ETS_LIKELIHOOD && spec->season <= TIDE_SEASON_FREE_MAX ? spec->season - 1
-                                                                                         : 0;
-}
-
-/* Doubles of workspace a lane, for tiles of at most `rows` steps. */
-TIDE_FN size_t tide_fit_workspace(const tide_fit_spec *spec, int32_t rows) {
-    return 5 + 4 * (size_t)spec->season + (size_t)TIDE_ETS_TAPE_MAX * (size_t)rows +
-           tide_ets_work_size(2 + tide_fit_n_free(spec) + 4, 4, spec->season);
-}
-
-TIDE_FN tide_fit_work tide_fit_place(const tide_fit_block *b) {
-    tide_fit_work w;
-    size_t tide_stride = b->stride, m = (size_t)b->spec->season * TIDE_STRIDE;
-    (void)tide_stride;
-    double *at = b->workspace;
-    w.n_obs = at;
-    w.span = at + TIDE_STRIDE;
-    w.low = at + 2 * TIDE_STRIDE;
-    w.high = at + 3 * TIDE_STRIDE;
-    w.tried = at + 4 * TIDE_STRIDE;
-    w.season_add = at + 5 * TIDE_STRIDE;
-    w.season_mul = w.season_add + m;
-    w.ring = w.season_mul + m;
-    w.ring_bar = w.ring + m;
-    w.tape = w.ring_bar + m;
-    w.rest = w.tape + (size_t)TIDE_ETS_TAPE_MAX * (size_t)b->tiles->rows[b->tile] * TIDE_STRIDE;
-    return w;
-}
-
-/* Number of lane k in the tiles' per-lane arrays. */
-TIDE_FN size_t tide_fit_lane(const tide_fit_block *b, int k) {
-    return b->tile * TIDE_TILE_WIDTH + (size_t)b->lane0 + (size_t)k;
-}
-
-TIDE_FN const double *tide_fit_y(const tide_fit_block *b) {
-    return b->tiles->y + b->tiles->offset[b->tile] + b->lane0;
-}
-
-TIDE_FN int tide_fit_wants(const tide_fit_spec *spec, int family) {
-    return (int)((spec->families >> family) & 1u);
-}
-
-/* The problem of a form on this block, and the room that is left for its search. */
-TIDE_FN tide_ets_problem tide_fit_problem(const tide_fit_block *b, const tide_fit_work *w, int season_kind) {
-    tide_ets_problem p;
-    p.y = tide_fit_y(b);
-    p.rows = b->tiles->rows[b->tile];
-    p.season = b->spec->season;
-    p.n_free = season_kind == TIDE_NO ? 0 : tide_fit_n_free(b->spec);
-    p.stride = b->stride;
-    p.n_obs = w->n_obs;
-    p.fixed = season_kind == TIDE_MUL ? w->season_mul : w->season_add;
-    p.relative = w->season_mul;
-    p.ring = w->ring;
-    p.ring_bar = w->ring_bar;
-    p.tape = w->tape;
-    for (int i = 0; i < 4; ++i) {
-        p.lower[i] = b->spec->lower[i];
-        p.upper[i] = b->spec->upper[i];
-    }
-    p.gap = p.season > 1 ? tide_ets_period_gap(p.season) : 0.0;
-    p.penalty = b->spec->ets_mode == TIDE_ETS_AVERAGE ? b->spec->penalty : 0.0;
-    return p;
-}
 
 TIDE_FN void tide_fit_begin(const tide_fit_block *b) {
     size_t tide_stride = b->stride;
@@ -246,63 +156,109 @@ TIDE_FN int tide_ets_n_params(tide_ets_form form, int m) {
     return tide_ets_n_box(form) + 1 + (form.trend != TIDE_NO) + (form.season != TIDE_NO ? m - 1 : 0) + 1;
 }
 
-TIDE_FN void tide_fit_ets(const tide_fit_block *b, int id) {
-    const tide_ets_form form = tide_ets_form_of(id);
-    const tide_fit_spec *spec = b->spec;
+/* Marks the lanes of the block that take the form; returns whether any does. */
+TIDE_FN int tide_fit_takes(const tide_fit_block *b, tide_ets_form form, int n_params, double *usable) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
-    if (form.season != TIDE_NO && spec->season < 2)
-        return;
     tide_fit_work f = tide_fit_place(b);
-    tide_ets_problem p = tide_fit_problem(b, &f, form.season);
-    const int n_states = tide_ets_n_states(form, p.n_free), n_box = tide_ets_n_box(form);
-    const int n_params = tide_ets_n_params(form, spec->season);
-    tide_ets_work w;
-    tide_ets_work_place(&w, f.rest, n_states + n_box, n_box, spec->season, b->stride);
     int any = 0;
     for (int k = 0; k < TIDE_LANES; ++k) {
         int ok = tide_fit_open(b, &f, k) && TIDE_AT(f.n_obs, 0, k) > (double)(n_params + 1) &&
                  (form.error == TIDE_ADD || TIDE_AT(f.low, 0, k) > 0.0) &&
-                 (form.season == TIDE_NO || TIDE_AT(f.span, 0, k) >= 2.0 * (double)spec->season);
-        TIDE_AT(w.usable, 0, k) = ok ? 1.0 : 0.0;
+                 (form.season == TIDE_NO || TIDE_AT(f.span, 0, k) >= 2.0 * (double)b->spec->season);
+        TIDE_AT(usable, 0, k) = ok ? 1.0 : 0.0;
         if (ok)
             TIDE_AT(f.tried, 0, k) = 1.0;
         any |= ok;
     }
-    if (!any)
-        return;
-    w.n_starts = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : tide_ets_n_starts(form);
-    w.keep = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : 2;
-    w.q.tolerance = 1e-5;
-    w.q.round_limit = (double)spec->max_iterations;
-    tide_ets_fit(form, &p, &w, b->tiles->length + tide_fit_lane(b, 0));
+    return any;
+}
+
+/* Merges what the searches of the block have found into its results. */
+TIDE_FN void tide_fit_gather(const tide_fit_block *b, int id, const tide_ets_problem *p, const tide_ets_work *w) {
+    const tide_ets_form form = tide_ets_form_of(id);
+    const int n_states = tide_ets_n_states(form, p->n_free),
+              n_params = tide_ets_n_params(form, b->spec->season);
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
     for (int k = 0; k < TIDE_LANES; ++k) {
-        if (TIDE_AT(w.usable, 0, k) == 0.0 || TIDE_AT(w.q.status, 0, k) == TIDE_QN_FAILED)
+        if (TIDE_AT(w->kept.usable, 0, k) == 0.0 || TIDE_AT(w->q.status, 0, k) == TIDE_QN_FAILED)
             continue;
-        double scale = b->tiles->scale[tide_fit_lane(b, k)], n = TIDE_AT(f.n_obs, 0, k),
-               sum = TIDE_AT(w.final_sum, 0, k);
-        tide_ets_theta t = tide_ets_theta_of(form, &p, &TIDE_AT(w.q.x, n_states, k), TIDE_STRIDE);
+        double scale = b->tiles->scale[tide_fit_lane(b, k)], n = TIDE_AT(p->n_obs, 0, k),
+               sum = TIDE_AT(w->final_sum, 0, k);
+        tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(w->q.x, n_states, k), TIDE_STRIDE);
         tide_fit_member m;
         m.family = TIDE_FAMILY_ETS;
         m.form = id;
-        m.converged = TIDE_AT(w.q.status, 0, k) == TIDE_QN_CONVERGED;
+        m.converged = TIDE_AT(w->q.status, 0, k) == TIDE_QN_CONVERGED;
         m.n_params = n_params;
         m.sigma2 = sum / (n - (double)(n_params - 1));
         if (form.error == TIDE_ADD)
             m.sigma2 *= scale * scale;
-        m.loglik = -0.5 * TIDE_AT(w.final_objective, 0, k) - n * tide_log(scale);
-        m.criterion = tide_criterion_value(spec->criterion, m.loglik, n_params, (int)n);
+        m.loglik = -0.5 * TIDE_AT(w->final_objective, 0, k) - n * tide_log(scale);
+        m.criterion = tide_criterion_value(b->spec->criterion, m.loglik, n_params, (int)n);
         if (form.trend != TIDE_NO)
-            m.criterion += p.penalty * (t.par.beta / t.par.alpha);
+            m.criterion += p->penalty * (t.par.beta / t.par.alpha);
         m.coef[0] = t.par.alpha;
         m.coef[1] = t.par.beta;
         m.coef[2] = t.par.gamma;
         m.coef[3] = form.trend == TIDE_DAMPED ? t.par.phi : 0.0;
-        m.state = &TIDE_AT(w.final_state, 0, k);
+        m.state = &TIDE_AT(w->final_state, 0, k);
         m.stride = TIDE_STRIDE;
         m.level_scale = scale;
         m.season_scale = form.season == TIDE_MUL ? 1.0 : scale;
         tide_fit_merge(b, k, &m);
+    }
+}
+
+/* One form, all blocks of the range: screens the starts block by block, lets the searches from them run
+ * through the lanes as these become free, then takes each block's ends. */
+TIDE_FN void tide_fit_ets(const tide_fit_block *first, int id) {
+    const tide_ets_form form = tide_ets_form_of(id);
+    const tide_fit_spec *spec = first->spec;
+    if (form.season != TIDE_NO && spec->season < 2)
+        return;
+    const int n_free = form.season == TIDE_NO ? 0 : tide_fit_n_free(spec);
+    const int n_box = tide_ets_n_box(form), n = tide_ets_n_states(form, n_free) + n_box;
+    const int n_params = tide_ets_n_params(form, spec->season);
+    tide_fit_work f = tide_fit_place(first);
+    tide_ets_work w;
+    tide_ets_work_place(&w, f.rest, n, n_box, spec->season, first->stride);
+    w.n_starts = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : tide_ets_n_starts(form);
+    w.keep = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : 2;
+    w.q.tolerance = 1e-5;
+    w.q.round_limit = (double)spec->max_iterations;
+    int any = 0;
+    for (size_t i = 0; i <= first->n_blocks; ++i) {
+        int searching = i == first->n_blocks;
+        if (searching && !any)
+            return;
+        tide_fit_block b = tide_fit_block_at(first, searching ? 0 : i);
+        f = tide_fit_place(&b);
+        tide_ets_problem p = tide_fit_problem(&b, &f, form.season);
+        tide_fit_feed feed;
+        w.kept = tide_ets_kept_place(f.kept, n, b.stride);
+        if (searching) {
+            tide_fit_feed_begin(&feed, &b, &p, &w);
+        } else {
+            int takes = tide_fit_takes(&b, form, n_params, w.kept.usable);
+            any |= takes;
+            tide_ets_kept_begin(&w);
+            if (!takes)
+                continue;
+            tide_ets_prepare(form, &p, &w);
+            tide_ets_set_start(form, &p, &w, 0);
+        }
+        tide_fit_rounds(form, &p, &w, searching ? &feed : NULL);
+    }
+    for (size_t i = 0; i < first->n_blocks; ++i) {
+        tide_fit_block b = tide_fit_block_at(first, i);
+        f = tide_fit_place(&b);
+        tide_ets_problem p = tide_fit_problem(&b, &f, form.season);
+        w.kept = tide_ets_kept_place(f.kept, n, b.stride);
+        tide_ets_choose(&w);
+        tide_ets_finish(form, &p, &w, b.tiles->length + tide_fit_lane(&b, 0));
+        tide_fit_gather(&b, id, &p, &w);
     }
 }
 
@@ -341,25 +297,29 @@ TIDE_FN int tide_fit_benchmark(const tide_fit_block *b, const tide_fit_work *f, 
     return 1;
 }
 
-/* Candidate `id`: a constant in the caller, so that each form is compiled on its own. */
-TIDE_FN void tide_fit_candidate(const tide_fit_block *b, int id) {
+/* Candidate `id` for all blocks of the range: a constant in the caller, so that each form is compiled on its
+ * own. */
+TIDE_FN void tide_fit_candidate(const tide_fit_block *first, int id) {
     if (id < TIDE_ETS_FORMS) {
-        if (tide_fit_wants(b->spec, TIDE_FAMILY_ETS) && ((b->spec->ets_forms >> id) & 1u))
-            tide_fit_ets(b, id);
+        if (tide_fit_wants(first->spec, TIDE_FAMILY_ETS) && ((first->spec->ets_forms >> id) & 1u))
+            tide_fit_ets(first, id);
         return;
     }
     const int family = TIDE_FAMILY_NAIVE + (id - TIDE_ETS_FORMS);
-    if (!tide_fit_wants(b->spec, family))
+    if (!tide_fit_wants(first->spec, family))
         return;
-    size_t tide_stride = b->stride;
-    (void)tide_stride;
-    tide_fit_work f = tide_fit_place(b);
-    for (int k = 0; k < TIDE_LANES; ++k) {
-        tide_fit_member m;
-        if (!tide_fit_open(b, &f, k) || !tide_fit_benchmark(b, &f, family, k, &m))
-            continue;
-        TIDE_AT(f.tried, 0, k) = 1.0;
-        tide_fit_merge(b, k, &m);
+    for (size_t i = 0; i < first->n_blocks; ++i) {
+        tide_fit_block b = tide_fit_block_at(first, i);
+        size_t tide_stride = b.stride;
+        (void)tide_stride;
+        tide_fit_work f = tide_fit_place(&b);
+        for (int k = 0; k < TIDE_LANES; ++k) {
+            tide_fit_member m;
+            if (!tide_fit_open(&b, &f, k) || !tide_fit_benchmark(&b, &f, family, k, &m))
+                continue;
+            TIDE_AT(f.tried, 0, k) = 1.0;
+            tide_fit_merge(&b, k, &m);
+        }
     }
 }
 

@@ -171,10 +171,10 @@ static void compare_with_scalar(const backend_case *c, int block) {
     tide_results want = case_results(&f.spec, t->n_series, &bytes),
                  got = case_results(&f.spec, t->n_series, &bytes);
     int32_t rows = t->n_tiles ? t->rows[0] : 0;
-    size_t scalar_bytes = tide_lanes_scalar.workspace_bytes(&f.spec, rows);
+    size_t scalar_bytes = tide_lanes_scalar.workspace_bytes(&f.spec, rows, 1);
     void *scratch = aligned_alloc(64, (scalar_bytes + 127) / 64 * 64);
     for (size_t tile = 0; tile < t->n_tiles; ++tile)
-        tide_lanes_scalar.fit_tile(&f.spec, t, tile, scratch, &want);
+        tide_lanes_scalar.fit_tiles(&f.spec, t, tile, 1, scratch, &want);
     free(scratch);
 
     static emulated_machine none;

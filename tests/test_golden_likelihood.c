@@ -71,9 +71,9 @@ static fitted fit(const double *y, int n, int period, uint32_t forms) {
     r.coef_rows = tide_coef_rows(&spec);
     r.state_rows = tide_state_rows(&spec);
     void *block = aligned_alloc(64, tide_results_map(&r, NULL));
-    void *work = aligned_alloc(64, (tide_lanes_scalar.workspace_bytes(&spec, n) + 63) / 64 * 64);
+    void *work = aligned_alloc(64, (tide_lanes_scalar.workspace_bytes(&spec, n, 1) + 63) / 64 * 64);
     tide_results_map(&r, block);
-    tide_lanes_scalar.fit_tile(&spec, &plan.tiles, 0, work, &r);
+    tide_lanes_scalar.fit_tiles(&spec, &plan.tiles, 0, 1, work, &r);
     fitted f = {r.outcome[0], r.n_params[0], r.loglik[0], r.criterion[0], r.sigma2[0], {0}};
     memcpy(f.coef, r.coef, sizeof f.coef);
     free(work);

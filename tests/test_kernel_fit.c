@@ -107,7 +107,8 @@ static void batch_add(batch *b, const double *y, int n) {
     cr_assert_eq(tide_panel_add(&b->panel, "x", 1, y, (size_t)n, 0, n > 0 ? n - 1 : 0, NULL), TIDE_OK);
 }
 
-/* Fits everything with a driver; results and workspace begin as garbage. */
+/* Fits everything with a driver, a range of one tile, then one of two, of three, and so on; results and
+ * workspace begin as garbage. */
 static void batch_fit(batch *b, const tide_lane_driver *driver, const tide_fit_spec *spec) {
     cr_assert_eq(tide_plan_build(&b->plan, &b->panel, NULL), TIDE_OK);
     const tide_tiles *tiles = &b->plan.tiles;
@@ -119,11 +120,13 @@ static void batch_fit(batch *b, const tide_lane_driver *driver, const tide_fit_s
     void *block = aligned_alloc(64, b->bytes);
     memset(block, 0x5a, b->bytes);
     tide_results_map(&b->r, block);
-    for (size_t t = 0; t < tiles->n_tiles; ++t) {
-        size_t bytes = (driver->workspace_bytes(spec, tiles->rows[t]) + 63) / 64 * 64;
+    for (size_t t = 0, count = 1; t < tiles->n_tiles; t += count, ++count) {
+        count = tiles->n_tiles - t < count ? tiles->n_tiles - t : count;
+        int32_t rows = tiles->rows[t]; /* the longest comes first */
+        size_t bytes = (driver->workspace_bytes(spec, rows, count) + 63) / 64 * 64;
         void *work = aligned_alloc(64, bytes);
         memset(work, 0x7f, bytes);
-        driver->fit_tile(spec, tiles, t, work, &b->r);
+        driver->fit_tiles(spec, tiles, t, count, work, &b->r);
         free(work);
     }
 }

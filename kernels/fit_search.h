@@ -1,0 +1,185 @@
+/* fit_search.h - the rounds of a fit: screening of starts, and searches that run through the lanes.
+ *
+ * All lanes go through the same rounds; a round is one evaluation at each lane's trial point and then updates
+ * under masks (boxqn.h). Screening takes the same number of rounds for every series, so it goes block by block.
+ * A search takes as long as it takes (15 rounds in the median, some 100 in the worst of 32): each start that was
+ * kept is a job in the queue of the range, and a lane whose search has ended stores it and loads the next job,
+ * with the values of its series. The Gauss-Newton Hessian is taken at a job's own rounds 0, 4 and 8, and lanes
+ * are loaded at multiples of 4, so that these fall together for all of them.
+ *
+ * When and in which lane a job runs, beside which others, and over how many rows of missing values past the end
+ * of its series, changes no bit of it. A CUDA thread has the queue of its own series: the two starts. */
+#ifndef TIDE_FIT_SEARCH_H
+#define TIDE_FIT_SEARCH_H
+
+#include "kernels/fit_work.h"
+
+/* The queue of a range for one form. Job j: start j % keep of the series in lane (j/keep) % TIDE_LANES of block
+ * (j/keep) / TIDE_LANES. */
+typedef struct tide_fit_feed {
+    const tide_fit_block *first;
+    size_t next, end;           /* jobs not yet loaded */
+    size_t job[TIDE_LANES];     /* job of the lane; TIDE_FIT_IDLE: none */
+    int32_t length[TIDE_LANES]; /* steps of the series in the lane; 0 for none */
+    int32_t filled[TIDE_LANES]; /* steps of y_flight that may hold values */
+    double *n_obs, *fixed, *y;  /* of the series in flight */
+} tide_fit_feed;
+
+#define TIDE_FIT_IDLE ((size_t)-1)
+
+/* No starts yet. */
+TIDE_FN void tide_ets_kept_begin(const tide_ets_work *w) {
+    size_t tide_stride = w->q.stride;
+    (void)tide_stride;
+    for (int turn = 0; turn < 2; ++turn)
+        TIDE_EACH_LANE(k) {
+            TIDE_AT(w->kept.value[turn], 0, k) = TIDE_INF;
+            TIDE_AT(w->kept.status[turn], 0, k) = TIDE_QN_FAILED;
+        }
+}
+
+/* Fills the queue with the jobs of the range that begins at `first`, all lanes idle, and makes p the problem of
+ * the series in flight. */
+TIDE_FN void tide_fit_feed_begin(tide_fit_feed *feed, const tide_fit_block *first, tide_ets_problem *p,
+                                 const tide_ets_work *w) {
+    size_t tide_stride = first->stride;
+    (void)tide_stride;
+    feed->first = first;
+    feed->next = 0;
+    feed->end = first->n_blocks * TIDE_LANES * (size_t)w->keep;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        feed->job[k] = TIDE_FIT_IDLE;
+        feed->length[k] = feed->filled[k] = 0;
+    }
+    TIDE_EACH_LANE(k) TIDE_AT(w->q.status, 0, k) = TIDE_QN_FAILED;
+#if TIDE_LANES > 1
+    tide_fit_work f = tide_fit_place(first);
+    feed->n_obs = f.n_obs_flight;
+    feed->fixed = f.fixed_flight;
+    feed->y = first->y_flight;
+    TIDE_EACH_LANE(k) TIDE_AT(feed->n_obs, 0, k) = 1.0;
+    for (int j = 0; j < p->season; ++j)
+        TIDE_EACH_LANE(k) TIDE_AT(feed->fixed, j, k) = 1.0;
+    for (int i = 0; i < w->q.n; ++i)
+        TIDE_EACH_LANE(k) TIDE_AT(w->q.x, i, k) = TIDE_AT(w->q.trial, i, k) = 0.5;
+    for (size_t i = 0; i < (size_t)first->rows * TIDE_TILE_WIDTH; ++i)
+        feed->y[i] = TIDE_NAN;
+    p->n_obs = feed->n_obs;
+    p->fixed = feed->fixed;
+    p->y = feed->y;
+#else
+    (void)p;
+#endif
+}
+
+/* Puts the values of the series in lane `from` of block b into lane k; one lane reads them in place. */
+TIDE_FN void tide_fit_load_series(tide_fit_feed *feed, const tide_fit_block *b, int from, int k,
+                                  tide_ets_problem *p, int season_kind) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    tide_fit_work f = tide_fit_place(b);
+    int32_t length = b->tiles->length[tide_fit_lane(b, from)];
+    feed->length[k] = length;
+    const double *y = tide_fit_y(b) + from, *fixed = season_kind == TIDE_MUL ? f.season_mul : f.season_add;
+#if TIDE_LANES == 1
+    p->n_obs = f.n_obs;
+    p->fixed = fixed;
+    p->y = y;
+#else
+    for (int32_t t = 0; t < length; ++t)
+        feed->y[(size_t)t * TIDE_TILE_WIDTH + (size_t)k] = y[(size_t)t * TIDE_TILE_WIDTH];
+    for (int32_t t = length; t < feed->filled[k]; ++t)
+        feed->y[(size_t)t * TIDE_TILE_WIDTH + (size_t)k] = TIDE_NAN;
+    feed->filled[k] = length;
+    TIDE_AT(feed->n_obs, 0, k) = TIDE_AT(f.n_obs, 0, from);
+    for (int j = 0; season_kind != TIDE_NO && j < p->season; ++j)
+        TIDE_AT(feed->fixed, j, k) = TIDE_AT(fixed, j, from);
+#endif
+}
+
+/* The lanes that have ended store their ends and load the next jobs, marked in w->begin with the start as their
+ * trial. Returns how many lanes have a job. */
+TIDE_FN int tide_fit_exchange(tide_ets_form form, tide_fit_feed *feed, tide_ets_problem *p,
+                              const tide_ets_work *w) {
+    const tide_boxqn *q = &w->q;
+    size_t tide_stride = q->stride, keep = (size_t)w->keep;
+    (void)tide_stride;
+    int busy = 0;
+    int32_t rows = 1;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        TIDE_AT(w->begin, 0, k) = 0.0;
+        if (TIDE_AT(q->status, 0, k) != TIDE_QN_RUNNING) {
+            if (feed->job[k] != TIDE_FIT_IDLE) {
+                size_t series = feed->job[k] / keep, turn = feed->job[k] % keep, at = series % TIDE_LANES;
+                tide_fit_block b = tide_fit_block_at(feed->first, series / TIDE_LANES);
+                tide_ets_kept kept = tide_ets_kept_place(tide_fit_place(&b).kept, q->n, q->stride);
+                for (int i = 0; i < q->n; ++i)
+                    TIDE_AT(kept.x[turn], i, at) = TIDE_AT(q->x, i, k);
+                TIDE_AT(kept.value[turn], 0, at) = TIDE_AT(q->value, 0, k);
+                TIDE_AT(kept.status[turn], 0, at) = TIDE_AT(q->status, 0, k);
+                feed->job[k] = TIDE_FIT_IDLE;
+                feed->length[k] = 0;
+            }
+            while (feed->next < feed->end && feed->job[k] == TIDE_FIT_IDLE) {
+                size_t job = feed->next++, series = job / keep, turn = job % keep, at = series % TIDE_LANES;
+                tide_fit_block b = tide_fit_block_at(feed->first, series / TIDE_LANES);
+                tide_ets_kept kept = tide_ets_kept_place(tide_fit_place(&b).kept, q->n, q->stride);
+                if (TIDE_AT(kept.usable, 0, at) == 0.0 || !(TIDE_AT(kept.value[turn], 0, at) < TIDE_INF))
+                    continue;
+                tide_fit_load_series(feed, &b, (int)at, k, p, form.season);
+                for (int i = 0; i < q->n; ++i)
+                    TIDE_AT(q->trial, i, k) = TIDE_AT(kept.x[turn], i, at);
+                TIDE_AT(w->begin, 0, k) = 1.0;
+                feed->job[k] = job;
+            }
+        }
+        busy += feed->job[k] != TIDE_FIT_IDLE;
+        rows = feed->length[k] > rows ? feed->length[k] : rows;
+    }
+    p->rows = rows;
+    return busy;
+}
+
+/* Screens the starts of a block (feed NULL; start 0 is the trial) and leaves the two best in w->kept, or runs
+ * the searches of a queue until it is empty. */
+TIDE_FN void tide_fit_rounds(tide_ets_form form, tide_ets_problem *p, const tide_ets_work *w,
+                             tide_fit_feed *feed) {
+    const tide_boxqn *q = &w->q;
+    const int n_states = tide_ets_n_states(form, p->n_free);
+    const double gentle = 1e-6, first_lambda = 1e-2;
+    for (int round = 0;; ++round) {
+        const int loading = feed && round % TIDE_ETS_REFRESH == 0;
+        if (loading && tide_fit_exchange(form, feed, p, w) == 0)
+            return;
+        int valued = !feed && round > 0; /* no gradient needed */
+        tide_ets_eval(form, p, q->trial, q->trial_value, valued ? NULL : q->trial_gradient);
+        tide_ets_bar(form, p, w, feed ? NULL : w->kept.usable);
+        int wanted = n_states + tide_ets_n_box(form);
+        const double *refresh = NULL;
+        if (feed) {
+            if (round > 0)
+                tide_boxqn_update(q);
+            if (loading)
+                tide_boxqn_start(q, w->begin, first_lambda);
+            refresh = w->refresh;
+            if (!tide_ets_wants_hessian(w))
+                wanted = 0;
+        } else if (round == 0) { /* the first start as it is: solve for its states */
+            tide_boxqn_start(q, NULL, gentle);
+            wanted = n_states;
+        } else { /* it with its states solved for, then the others with the same states */
+            if (round > 1)
+                tide_boxqn_start(q, NULL, gentle);
+            tide_ets_note_start(w, n_states, round == 1);
+            if (round == w->n_starts)
+                return;
+            tide_ets_set_start(form, p, w, round);
+            continue;
+        }
+        if (wanted > 0)
+            tide_ets_gauss(form, p, &w->columns, wanted, q, refresh);
+        tide_boxqn_propose(q, !feed);
+    }
+}
+
+#endif
