@@ -75,8 +75,6 @@ TIDE_FN void tide_fit_feed_begin(tide_fit_feed *feed, const tide_fit_block *firs
 /* Puts the values of the series in lane `from` of block b into lane k; one lane reads them in place. */
 TIDE_FN void tide_fit_load_series(tide_fit_feed *feed, const tide_fit_block *b, int from, int k,
                                   tide_ets_problem *p, int season_kind) {
-    size_t tide_stride = b->stride;
-    (void)tide_stride;
     tide_fit_work f = tide_fit_place(b);
     int32_t length = b->tiles->length[tide_fit_lane(b, from)];
     feed->length[k] = length;
