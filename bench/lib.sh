@@ -15,7 +15,7 @@ machine_columns=$("$bench_dir/machine.sh")
 
 record() {
     [ -s "$RESULTS" ] || echo "$("$bench_dir/machine.sh" --header),bench,case,metric,value,unit" >"$RESULTS"
-    echo "$machine_columns,$1,$2,$3,$4,$5" >>"$RESULTS"
+    echo "$machine_columns,${1//,/},${2//,/},${3//,/},$4,$5" >>"$RESULTS" # a comma would shift the columns
     printf '  %-12s %-28s %-22s %12s %s\n' "$1" "$2" "$3" "$4" "$5"
 }
 
