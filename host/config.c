@@ -25,6 +25,7 @@ void tide_config_init(tide_config *cfg) {
     cfg->backend.fallback_to_cpu = 1;
     cfg->fit.families = 1u << TIDE_FAMILY_ETS;
     cfg->fit.ets_forms = (1u << TIDE_ETS_FORMS) - 1u;
+    cfg->fit.ets_mode = TIDE_ETS_AVERAGE;
     cfg->fit.max_iterations = 2000;
     /* Bounds as R's ets(); penalty and temperature: the best of a wide plateau on the M3 development half. */
     static const double lower[4] = {1e-4, 1e-4, 1e-4, 0.8}, upper[4] = {0.9999, 0.9999, 0.9999, 0.98};
