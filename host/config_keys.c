@@ -95,6 +95,8 @@ const tide_config_key tide_config_keys[] = {
      "average mode: weights are exp(-(criterion - best)/temperature)"},
     {"ets.min_weight", "ets-min-weight", TIDE_KEY_REAL, AT(fit.min_weight), 0, 0.5, NULL, COMPUTE, "X",
      "average mode: members below this weight are dropped"},
+    {"ets.robust", "ets-robust", TIDE_KEY_BOOL, AT(ets_robust), 0, 0, NULL, COMPUTE, NULL,
+     "average mode: all forms fitted by mean absolute error too; half of the weight is theirs"},
     {"ets.lower", NULL, TIDE_KEY_REALS, AT(fit.lower), 0, 1, NULL, 0, "A,B,G,P",
      "lower bounds of alpha, beta, gamma, phi"},
     {"ets.upper", NULL, TIDE_KEY_REALS, AT(fit.upper), 0, 1, NULL, 0, "A,B,G,P",

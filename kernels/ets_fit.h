@@ -10,6 +10,9 @@
  * multiples of 4, so that these fall together for all of them. A lane that has ended is frozen. When a lane
  * starts changes no bit of it, so lanes may also be refilled with other series at those rounds.
  *
+ * A fit by absolute errors starts where the fit by likelihood has ended (`again`), and takes its delta from
+ * the errors there.
+ *
  * A trial outside the admissible region, or with an f <= 0 under multiplicative error, is a rejected step. */
 #ifndef TIDE_ETS_FIT_H
 #define TIDE_ETS_FIT_H
@@ -30,14 +33,16 @@ typedef struct tide_ets_work {
     double *begin, *refresh, *turn;                               /* [1] masks; which start a lane is at */
     double *polynomial;                                           /* [m+2] */
     double *usable;                                               /* [1] 1 where the lane takes this form */
+    double *delta;                                                /* [1] for a fit by absolute errors */
     double *final_state;                                          /* [2+m] */
     double *final_sum, *final_objective; /* [1] at the best point: S, and Q without the penalty */
     int n_starts, keep;
+    int again; /* the one start is q.x as the fit before has left it */
 } tide_ets_work;
 
 /* Places everything for n parameters of which n_box boxed; returns the end. at == NULL: only for the size. */
 TIDE_FN size_t tide_ets_work_size(int n, int n_box, int m) {
-    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + 4 * (size_t)n + 10 + 2 * (size_t)m + 4;
+    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + 4 * (size_t)n + 11 + 2 * (size_t)m + 4;
 }
 
 TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_box, int m, size_t stride) {
@@ -49,9 +54,9 @@ TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_b
     at = tide_boxqn_place(&w->q, at);
     at = tide_ets_columns_place(&w->columns, at, n, m, stride);
     double **vectors[] = {&w->base, &w->best, &w->second, &w->done};
-    double **scalars[] = {&w->best_value, &w->second_value,   &w->done_value, &w->done_status,
-                          &w->begin,      &w->refresh,        &w->turn,       &w->usable,
-                          &w->final_sum,  &w->final_objective};
+    double **scalars[] = {&w->best_value, &w->second_value,    &w->done_value, &w->done_status,
+                          &w->begin,      &w->refresh,         &w->turn,       &w->usable,
+                          &w->final_sum,  &w->final_objective, &w->delta};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; ++i, at += (size_t)n * TIDE_STRIDE)
         *vectors[i] = at;
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; ++i, at += TIDE_STRIDE)
@@ -260,8 +265,9 @@ TIDE_CALLED int tide_ets_wants_hessian(const tide_ets_work *w) {
     return any;
 }
 
-/* Final states at each lane's own length, S and Q at the best point. Free seasonal states are normalised
- * first (sum 0 or mean 1, the level takes up the rest), as R reports them; f does not change by that. */
+/* Final states at each lane's own length, S = sum e^2 and Q (by absolute errors with delta 0) at the best
+ * point. Free seasonal states are normalised first (sum 0 or mean 1, the level takes up the rest), as R
+ * reports them; f does not change by that. */
 TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, const tide_ets_work *w,
                              const int32_t *length) {
     size_t tide_stride = p->stride;
@@ -271,6 +277,7 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
     const double *x = w->q.x;
     double level[TIDE_LANES], trend[TIDE_LANES], sum[TIDE_LANES], prod[TIDE_LANES], expo[TIDE_LANES];
     double alpha[TIDE_LANES], beta[TIDE_LANES], gamma[TIDE_LANES], phi[TIDE_LANES], mean[TIDE_LANES];
+    double total[TIDE_LANES]; /* sum |e| */
     TIDE_EACH_LANE(k) {
         tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(x, n_states, k), TIDE_STRIDE);
         alpha[k] = t.par.alpha;
@@ -279,7 +286,7 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
         phi[k] = t.par.phi;
         level[k] = TIDE_AT(x, 0, k);
         trend[k] = form.trend != TIDE_NO ? TIDE_AT(x, 1, k) : 0.0;
-        sum[k] = expo[k] = mean[k] = 0.0;
+        sum[k] = total[k] = expo[k] = mean[k] = 0.0;
         prod[k] = 1.0;
     }
     if (form.season != TIDE_NO)
@@ -309,6 +316,7 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
             double e = tide_is_nan(y[k]) ? 0.0 : o.e;
             int on = t < length[k];
             sum[k] = tide_fma(e, e, sum[k]);
+            total[k] += tide_abs(e);
             if (form.error == TIDE_MUL) {
                 prod[k] *= tide_is_nan(y[k]) ? 1.0 : o.f;
                 tide_ets_split(&prod[k], &expo[k]);
@@ -322,8 +330,8 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
     }
     TIDE_EACH_LANE(k) {
         TIDE_AT(w->final_sum, 0, k) = sum[k];
-        TIDE_AT(w->final_objective, 0, k) =
-            tide_ets_objective(TIDE_AT(p->n_obs, 0, k), sum[k], prod[k], expo[k]);
+        TIDE_AT(w->final_objective, 0, k) = tide_ets_objective(
+            TIDE_AT(p->n_obs, 0, k), p->delta ? 2.0 : 1.0, p->delta ? total[k] : sum[k], prod[k], expo[k]);
         TIDE_AT(w->final_state, 0, k) = level[k];
         TIDE_AT(w->final_state, 1, k) = trend[k];
     }
@@ -334,8 +342,8 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
 }
 
 /* Fits the form to the lanes marked usable. Leaves q.x, q.value, q.status (FAILED: no finite start) and
- * final_*. Workspace placed and p filled by the caller; w->n_starts, keep, usable and q's tolerance and
- * round_limit set; length: [lanes]. */
+ * final_*. Workspace placed and p filled by the caller; w->n_starts, keep, again, usable and q's tolerance
+ * and round_limit set; length: [lanes]. */
 TIDE_FN void tide_ets_fit(tide_ets_form form, const tide_ets_problem *p, const tide_ets_work *w,
                           const int32_t *length) {
     const tide_boxqn *q = &w->q;
@@ -352,7 +360,13 @@ TIDE_FN void tide_ets_fit(tide_ets_form form, const tide_ets_problem *p, const t
         TIDE_AT(w->begin, 0, k) = 1.0;
     }
     tide_ets_prepare(form, p, w);
-    tide_ets_set_start(form, p, w, 0);
+    if (w->again) {
+        double all[TIDE_LANES];
+        TIDE_EACH_LANE(k) all[k] = 1.0;
+        tide_lanes_copy(q->trial, q->x, all, q->n, tide_stride);
+    } else {
+        tide_ets_set_start(form, p, w, 0);
+    }
     for (int round = 0;; ++round) {
         int valued = round > 0 && round < screening; /* no gradient needed */
         tide_ets_eval(form, p, q->trial, q->trial_value, valued ? NULL : q->trial_gradient);

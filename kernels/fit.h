@@ -5,6 +5,12 @@
  * out. Candidates: the ETS forms by their number, then naive, snaive, drift and mean tide_fit_end fallbacks,
  * order, weights, outcome, unused slots zeroed
  *
+ * Family ETS_ROBUST, in average mode: every form that a series takes is fitted by absolute errors too, from
+ * where the fit by likelihood has ended. loglik and criterion of these members are of Laplace's distribution,
+ * -2 log L = 2n log sum|e_t| + 2 sum log|f_t| (multiplicative error) less constants, comparable among
+ * themselves only: each set of members is weighted on its own and they share half and half. sigma2 remains
+ * the mean square of the errors.
+ *
  * Candidates may come in any order, each in a launch of its own: the best `slots` by (criterion, family,
  * form) are kept, one in likelihood mode. CUDA: thread g has tile g/32, lane0 g%32, workspace base + g,
  * stride = threads.
@@ -33,6 +39,12 @@
 #include "kernels/criteria.h"
 #include "kernels/ets_fit.h"
 #include "kernels/naive.h"
+
+/* Absolute errors are rounded off over this share of the likelihood fit's root mean square error: forecasts
+ * of M3 are as good anywhere from 0.02 to 0.6, and the search takes fewer rounds the rounder the corner is.
+ * The least delta is for perfect fits (values are scaled to a mean near 1). */
+#define TIDE_FIT_CORNER 0.4
+#define TIDE_FIT_LEAST_CORNER 1e-12
 
 enum { TIDE_CANDIDATES = TIDE_ETS_FORMS + 4 };
 
@@ -119,6 +131,7 @@ TIDE_FN tide_ets_problem tide_fit_problem(const tide_fit_block *b, const tide_fi
         p.upper[i] = b->spec->upper[i];
     }
     p.gap = p.season > 1 ? tide_ets_period_gap(p.season) : 0.0;
+    p.delta = NULL;
     p.penalty = b->spec->ets_mode == TIDE_ETS_AVERAGE ? b->spec->penalty : 0.0;
     return p;
 }
@@ -151,7 +164,7 @@ TIDE_FN void tide_fit_begin(const tide_fit_block *b) {
         TIDE_AT(w.high, 0, k) = high[k];
         TIDE_AT(w.tried, 0, k) = 0.0;
     }
-    if (b->spec->season > 1 && tide_fit_wants(b->spec, TIDE_FAMILY_ETS)) {
+    if (b->spec->season > 1 && (b->spec->families & TIDE_FAMILIES_ETS)) {
         tide_ets_problem p = tide_fit_problem(b, &w, TIDE_ADD);
         tide_ets_decompose(TIDE_ADD, &p, w.season_add, w.ring);
         tide_ets_decompose(TIDE_MUL, &p, w.season_mul, w.ring);
@@ -179,9 +192,13 @@ typedef struct tide_fit_member {
     double level_scale, season_scale; /* what the states have to be multiplied by */
 } tide_fit_member;
 
-/* Is member slot a of series i ranked before b? */
+/* Is member slot a of series i ranked before b? Fits by absolute errors come last: their criterion is of
+ * another likelihood. */
 TIDE_FN int tide_fit_before(double criterion_a, int family_a, int form_a, double criterion_b, int family_b,
                             int form_b) {
+    int robust_a = family_a == TIDE_FAMILY_ETS_ROBUST, robust_b = family_b == TIDE_FAMILY_ETS_ROBUST;
+    if (robust_a != robust_b)
+        return robust_b;
     if (criterion_a != criterion_b)
         return criterion_a < criterion_b;
     return family_a != family_b ? family_a < family_b : form_a < form_b;
@@ -246,6 +263,45 @@ TIDE_FN int tide_ets_n_params(tide_ets_form form, int m) {
     return tide_ets_n_box(form) + 1 + (form.trend != TIDE_NO) + (form.season != TIDE_NO ? m - 1 : 0) + 1;
 }
 
+/* Merges what a fit of form id has left for every lane. */
+TIDE_FN void tide_fit_ets_merge(const tide_fit_block *b, int id, const tide_ets_problem *p,
+                                const tide_ets_work *w) {
+    const tide_ets_form form = tide_ets_form_of(id);
+    const tide_fit_spec *spec = b->spec;
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    const int n_states = tide_ets_n_states(form, p->n_free);
+    const int n_params = tide_ets_n_params(form, spec->season);
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        if (TIDE_AT(w->usable, 0, k) == 0.0 || TIDE_AT(w->q.status, 0, k) == TIDE_QN_FAILED)
+            continue;
+        double scale = b->tiles->scale[tide_fit_lane(b, k)], n = TIDE_AT(p->n_obs, 0, k),
+               sum = TIDE_AT(w->final_sum, 0, k);
+        tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(w->q.x, n_states, k), TIDE_STRIDE);
+        tide_fit_member m;
+        m.family = p->delta ? TIDE_FAMILY_ETS_ROBUST : TIDE_FAMILY_ETS;
+        m.form = id;
+        m.converged = TIDE_AT(w->q.status, 0, k) == TIDE_QN_CONVERGED;
+        m.n_params = n_params;
+        m.sigma2 = sum / (n - (double)(n_params - 1));
+        if (form.error == TIDE_ADD)
+            m.sigma2 *= scale * scale;
+        m.loglik = -0.5 * TIDE_AT(w->final_objective, 0, k) - n * tide_log(scale);
+        m.criterion = tide_criterion_value(spec->criterion, m.loglik, n_params, (int)n);
+        if (form.trend != TIDE_NO)
+            m.criterion += p->penalty * (t.par.beta / t.par.alpha);
+        m.coef[0] = t.par.alpha;
+        m.coef[1] = t.par.beta;
+        m.coef[2] = t.par.gamma;
+        m.coef[3] = form.trend == TIDE_DAMPED ? t.par.phi : 0.0;
+        m.state = &TIDE_AT(w->final_state, 0, k);
+        m.stride = TIDE_STRIDE;
+        m.level_scale = scale;
+        m.season_scale = form.season == TIDE_MUL ? 1.0 : scale;
+        tide_fit_merge(b, k, &m);
+    }
+}
+
 TIDE_FN void tide_fit_ets(const tide_fit_block *b, int id) {
     const tide_ets_form form = tide_ets_form_of(id);
     const tide_fit_spec *spec = b->spec;
@@ -275,34 +331,22 @@ TIDE_FN void tide_fit_ets(const tide_fit_block *b, int id) {
     w.keep = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : 2;
     w.q.tolerance = 1e-5;
     w.q.round_limit = (double)spec->max_iterations;
-    tide_ets_fit(form, &p, &w, b->tiles->length + tide_fit_lane(b, 0));
-    for (int k = 0; k < TIDE_LANES; ++k) {
-        if (TIDE_AT(w.usable, 0, k) == 0.0 || TIDE_AT(w.q.status, 0, k) == TIDE_QN_FAILED)
-            continue;
-        double scale = b->tiles->scale[tide_fit_lane(b, k)], n = TIDE_AT(f.n_obs, 0, k),
-               sum = TIDE_AT(w.final_sum, 0, k);
-        tide_ets_theta t = tide_ets_theta_of(form, &p, &TIDE_AT(w.q.x, n_states, k), TIDE_STRIDE);
-        tide_fit_member m;
-        m.family = TIDE_FAMILY_ETS;
-        m.form = id;
-        m.converged = TIDE_AT(w.q.status, 0, k) == TIDE_QN_CONVERGED;
-        m.n_params = n_params;
-        m.sigma2 = sum / (n - (double)(n_params - 1));
-        if (form.error == TIDE_ADD)
-            m.sigma2 *= scale * scale;
-        m.loglik = -0.5 * TIDE_AT(w.final_objective, 0, k) - n * tide_log(scale);
-        m.criterion = tide_criterion_value(spec->criterion, m.loglik, n_params, (int)n);
-        if (form.trend != TIDE_NO)
-            m.criterion += p.penalty * (t.par.beta / t.par.alpha);
-        m.coef[0] = t.par.alpha;
-        m.coef[1] = t.par.beta;
-        m.coef[2] = t.par.gamma;
-        m.coef[3] = form.trend == TIDE_DAMPED ? t.par.phi : 0.0;
-        m.state = &TIDE_AT(w.final_state, 0, k);
-        m.stride = TIDE_STRIDE;
-        m.level_scale = scale;
-        m.season_scale = form.season == TIDE_MUL ? 1.0 : scale;
-        tide_fit_merge(b, k, &m);
+    w.again = 0;
+    /* By likelihood, then by absolute errors from there: one loop, so that the fit is compiled once. */
+    const int robust = spec->ets_mode == TIDE_ETS_AVERAGE && tide_fit_wants(spec, TIDE_FAMILY_ETS_ROBUST);
+    for (;;) {
+        tide_ets_fit(form, &p, &w, b->tiles->length + tide_fit_lane(b, 0));
+        if (w.again || tide_fit_wants(spec, TIDE_FAMILY_ETS))
+            tide_fit_ets_merge(b, id, &p, &w);
+        if (w.again || !robust)
+            return;
+        TIDE_EACH_LANE(k) {
+            double mean_square = TIDE_AT(w.final_sum, 0, k) / TIDE_AT(f.n_obs, 0, k);
+            double delta = TIDE_FIT_CORNER * tide_sqrt(mean_square);
+            TIDE_AT(w.delta, 0, k) = tide_max(TIDE_FIT_LEAST_CORNER, delta);
+        }
+        p.delta = w.delta;
+        w.again = 1;
     }
 }
 
@@ -344,7 +388,7 @@ TIDE_FN int tide_fit_benchmark(const tide_fit_block *b, const tide_fit_work *f, 
 /* Candidate `id`: a constant in the caller, so that each form is compiled on its own. */
 TIDE_FN void tide_fit_candidate(const tide_fit_block *b, int id) {
     if (id < TIDE_ETS_FORMS) {
-        if (tide_fit_wants(b->spec, TIDE_FAMILY_ETS) && ((b->spec->ets_forms >> id) & 1u))
+        if ((b->spec->families & TIDE_FAMILIES_ETS) && ((b->spec->ets_forms >> id) & 1u))
             tide_fit_ets(b, id);
         return;
     }
@@ -410,7 +454,27 @@ TIDE_FN void tide_fit_swap(tide_results *r, size_t i, size_t a, size_t b) {
 #undef TIDE_SWAP_
 }
 
-/* Orders the members of series i by rank and turns their criteria into weights; returns how many are kept. */
+/* Gives members [from, to) of series i, in order of rank, weights by criterion that sum to share; returns how
+ * many are kept, the first ones. */
+TIDE_FN size_t tide_fit_share(const tide_fit_spec *spec, tide_results *r, size_t i, size_t from, size_t to,
+                              double share) {
+    size_t n = r->n_series, keep = from;
+    double total = 0.0, kept = 0.0;
+    for (size_t j = from; j < to; ++j) {
+        double behind = r->criterion[j * n + i] - r->criterion[from * n + i];
+        double w = j == from ? 1.0 : tide_is_finite(behind) ? tide_exp(-behind / spec->temperature) : 0.0;
+        r->weight[j * n + i] = w;
+        total += w;
+    }
+    for (; keep < to && (keep == from || r->weight[keep * n + i] >= spec->min_weight * total); ++keep)
+        kept += r->weight[keep * n + i];
+    for (size_t j = from; j < keep; ++j)
+        r->weight[j * n + i] = share * (r->weight[j * n + i] / kept);
+    return keep - from;
+}
+
+/* Orders the members of series i by rank and turns their criteria into weights, half for each set where there
+ * are fits by likelihood and by absolute errors; returns how many are kept. */
 TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i, int count) {
     size_t n = r->n_series, members = (size_t)count;
     for (size_t j = 0; j + 1 < members; ++j) {
@@ -422,19 +486,16 @@ TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i,
         if (best != j)
             tide_fit_swap(r, i, j, best);
     }
-    double total = 0.0, kept = 0.0;
-    for (size_t j = 0; j < members; ++j) {
-        double behind = r->criterion[j * n + i] - r->criterion[i];
-        double w = j == 0 ? 1.0 : tide_is_finite(behind) ? tide_exp(-behind / spec->temperature) : 0.0;
-        r->weight[j * n + i] = w;
-        total += w;
-    }
-    size_t keep = 0;
-    for (; keep < members && (keep == 0 || r->weight[keep * n + i] >= spec->min_weight * total); ++keep)
-        kept += r->weight[keep * n + i];
-    for (size_t j = 0; j < keep; ++j)
-        r->weight[j * n + i] /= kept;
-    return (int)keep;
+    size_t first = 0; /* of the robust members */
+    while (first < members && r->family[first * n + i] != TIDE_FAMILY_ETS_ROBUST)
+        ++first;
+    if (first == 0 || first == members)
+        return (int)tide_fit_share(spec, r, i, 0, members, 1.0);
+    size_t keep = tide_fit_share(spec, r, i, 0, first, 0.5);
+    size_t robust = tide_fit_share(spec, r, i, first, members, 0.5);
+    for (size_t j = 0; j < robust && first > keep; ++j)
+        tide_fit_swap(r, i, keep + j, first + j);
+    return (int)(keep + robust);
 }
 
 /* Zeroes slots [from, slots) of series i. */
