@@ -367,6 +367,8 @@ TIDE_FN void tide_ets_fit(tide_ets_form form, const tide_ets_problem *p, const t
     } else {
         tide_ets_set_start(form, p, w, 0);
     }
+    /* Where no start is finite the search begins, and fails, at the first one; not at what memory holds. */
+    tide_lanes_copy(w->best, q->trial, w->begin, q->n, tide_stride);
     for (int round = 0;; ++round) {
         int valued = round > 0 && round < screening; /* no gradient needed */
         tide_ets_eval(form, p, q->trial, q->trial_value, valued ? NULL : q->trial_gradient);
