@@ -5,6 +5,9 @@
  * in the states alone; exact for additive error), the others take the same states, and the best two by value
  * are remembered. Each of the two that are kept gets a search of its own; the better end counts.
  *
+ * A fit by absolute errors has one start, where the fit by likelihood has ended, and takes its delta from the
+ * errors there.
+ *
  * A trial outside the admissible region, or with an f <= 0 under multiplicative error, is a rejected step. */
 #ifndef TIDE_ETS_FIT_H
 #define TIDE_ETS_FIT_H
@@ -259,8 +262,9 @@ TIDE_CALLED int tide_ets_wants_hessian(const tide_ets_work *w) {
     return any;
 }
 
-/* Final states at each lane's own length, S and Q at the best point. Free seasonal states are normalised
- * first (sum 0 or mean 1, the level takes up the rest), as R reports them; f does not change by that. */
+/* Final states at each lane's own length, S = sum e^2 and Q (by absolute errors with delta 0) at the best
+ * point. Free seasonal states are normalised first (sum 0 or mean 1, the level takes up the rest), as R
+ * reports them; f does not change by that. */
 TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, const tide_ets_work *w,
                              const int32_t *length) {
     size_t tide_stride = p->stride;
@@ -270,6 +274,7 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
     const double *x = w->q.x;
     double level[TIDE_LANES], trend[TIDE_LANES], sum[TIDE_LANES], prod[TIDE_LANES], expo[TIDE_LANES];
     double alpha[TIDE_LANES], beta[TIDE_LANES], gamma[TIDE_LANES], phi[TIDE_LANES], mean[TIDE_LANES];
+    double total[TIDE_LANES]; /* sum |e| */
     TIDE_EACH_LANE(k) {
         tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(x, n_states, k), TIDE_STRIDE);
         alpha[k] = t.par.alpha;
@@ -278,7 +283,7 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
         phi[k] = t.par.phi;
         level[k] = TIDE_AT(x, 0, k);
         trend[k] = form.trend != TIDE_NO ? TIDE_AT(x, 1, k) : 0.0;
-        sum[k] = expo[k] = mean[k] = 0.0;
+        sum[k] = total[k] = expo[k] = mean[k] = 0.0;
         prod[k] = 1.0;
     }
     if (form.season != TIDE_NO)
@@ -308,6 +313,7 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
             double e = tide_is_nan(y[k]) ? 0.0 : o.e;
             int on = t < length[k];
             sum[k] = tide_fma(e, e, sum[k]);
+            total[k] += tide_abs(e);
             if (form.error == TIDE_MUL) {
                 prod[k] *= tide_is_nan(y[k]) ? 1.0 : o.f;
                 tide_ets_split(&prod[k], &expo[k]);
@@ -321,8 +327,8 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
     }
     TIDE_EACH_LANE(k) {
         TIDE_AT(w->final_sum, 0, k) = sum[k];
-        TIDE_AT(w->final_objective, 0, k) =
-            tide_ets_objective(TIDE_AT(p->n_obs, 0, k), sum[k], prod[k], expo[k]);
+        TIDE_AT(w->final_objective, 0, k) = tide_ets_objective(
+            TIDE_AT(p->n_obs, 0, k), p->delta ? 2.0 : 1.0, p->delta ? total[k] : sum[k], prod[k], expo[k]);
         TIDE_AT(w->final_state, 0, k) = level[k];
         TIDE_AT(w->final_state, 1, k) = trend[k];
     }

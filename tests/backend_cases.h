@@ -32,7 +32,8 @@ enum {
     CASE_ETS = 1 << TIDE_FAMILY_ETS,
     CASE_PLAIN =
         1 << TIDE_FAMILY_NAIVE | 1 << TIDE_FAMILY_SNAIVE | 1 << TIDE_FAMILY_DRIFT | 1 << TIDE_FAMILY_MEAN,
-    CASE_ALL = CASE_ETS | CASE_PLAIN
+    CASE_ALL = CASE_ETS | CASE_PLAIN,
+    CASE_ROBUST = TIDE_FAMILIES_ETS
 };
 
 /* clang-format off */
@@ -42,11 +43,13 @@ static const backend_case backend_cases[] = {
     {"33 series, quarters", 33, 12, 60, 4, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 0},
     {"257 series, odd ones among them", 257, 0, 30, 4, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 0},
     {"65 series, averaged", 65, 10, 40, 4, TIDE_ETS_AVERAGE, CASE_ETS, 1, 0},
+    {"65 series, averaged with robust fits", 65, 10, 40, 4, TIDE_ETS_AVERAGE, CASE_ROBUST, 1, 0},
     {"40 series, weeks", 40, 60, 130, 52, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 0},
     {"300 series, plain families", 300, 0, 50, 7, TIDE_ETS_LIKELIHOOD, CASE_PLAIN, 1, 0},
     {"10000 series, months", 10000, 30, 120, 12, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 1},
     {"100000 series, months", 100000, 120, 120, 12, TIDE_ETS_LIKELIHOOD, CASE_ETS, 1, 1},
     {"2000 series, months, averaged", 2000, 40, 120, 12, TIDE_ETS_AVERAGE, CASE_ETS, 1, 1},
+    {"2000 series, months, averaged with robust fits", 2000, 40, 120, 12, TIDE_ETS_AVERAGE, CASE_ROBUST, 1, 1},
     {"500 long series, hours", 500, 200, 2000, 24, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 1},
     {"64 series, days of a year", 64, 800, 1500, 365, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 1},
 };
@@ -135,7 +138,7 @@ static inline tide_fit_spec case_spec(const backend_case *c) {
     s.criterion = TIDE_AICC;
     s.ets_mode = c->mode;
     s.max_iterations = 60;
-    s.slots = c->mode == TIDE_ETS_AVERAGE ? TIDE_ETS_FORMS : 1;
+    s.slots = c->mode == TIDE_ETS_AVERAGE ? TIDE_ETS_FORMS * __builtin_popcount(c->families) : 1;
     s.penalty = c->mode == TIDE_ETS_AVERAGE ? 1.0 : 0.0;
     s.temperature = 2.0;
     s.min_weight = 0.01;

@@ -172,6 +172,15 @@ PY
 import csv, sys
 forms = {r["form"] for r in csv.DictReader(sys.stdin) if r["family"] == "ets"}
 assert forms and forms <= {"ANN", "AAN", "MNM"}, forms' 2>err && ok "average mode keeps to the forms asked for" || bad "average mode keeps to the forms asked for"
+"$tidemill" fit d.csv --store rob --freq M --ets-robust --quiet >out 2>err && "$tidemill" inspect rob --format csv >got && "$tidemill" predict rob --all --level 80 >out 2>err && python3 - 2>err <<'PY' && ok "--ets-robust shares the weight" || bad "--ets-robust shares the weight"
+import collections, csv, math
+w = collections.defaultdict(collections.Counter)
+for r in csv.DictReader(open("got")):
+    w[r["unique_id"]][r["family"]] += float(r["weight"] or 0)
+both = [c for c in w.values() if c["ets_robust"]]
+assert both and all(abs(c["ets"] - 0.5) < 1e-12 and abs(c["ets_robust"] - 0.5) < 1e-12 for c in both), w
+assert all(float(r["lo-80"]) <= float(r["mean"]) <= float(r["hi-80"]) for r in csv.DictReader(open("out")) if r["mean"])
+PY
 
 # --- standard output that fails; signals
 "$tidemill" predict s --all --horizon 1000 2>err | head -1 >got
