@@ -10,6 +10,8 @@
  * multiples of 4, so that these fall together for all of them. A lane that has ended is frozen. When a lane
  * starts changes no bit of it, so lanes may also be refilled with other series at those rounds.
  *
+ * Lanes with coefficients of an earlier fit have these as their only start (ets_warm.h).
+ *
  * A trial outside the admissible region, or with an f <= 0 under multiplicative error, is a rejected step. */
 #ifndef TIDE_ETS_FIT_H
 #define TIDE_ETS_FIT_H
@@ -17,6 +19,7 @@
 #include "kernels/ets_admissible.h"
 #include "kernels/ets_gauss.h"
 #include "kernels/ets_start.h"
+#include "kernels/ets_warm.h"
 
 enum { TIDE_ETS_REFRESH = 4, TIDE_ETS_REFRESH_LAST = 8 };
 
@@ -30,6 +33,8 @@ typedef struct tide_ets_work {
     double *begin, *refresh, *turn;                               /* [1] masks; which start a lane is at */
     double *polynomial;                                           /* [m+2] */
     double *usable;                                               /* [1] 1 where the lane takes this form */
+    double *last_start; /* [1] the last round of the screening that counts for the lane (ets_warm.h) */
+    const double *warm; /* NULL, or the block's coefficients of this form: c of lane k at [c*32 + k] */
     double *final_state;                                          /* [2+m] */
     double *final_sum, *final_objective; /* [1] at the best point: S, and Q without the penalty */
     int n_starts, keep;
@@ -37,7 +42,7 @@ typedef struct tide_ets_work {
 
 /* Places everything for n parameters of which n_box boxed; returns the end. at == NULL: only for the size. */
 TIDE_FN size_t tide_ets_work_size(int n, int n_box, int m) {
-    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + 4 * (size_t)n + 10 + 2 * (size_t)m + 4;
+    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + 4 * (size_t)n + 11 + 2 * (size_t)m + 4;
 }
 
 TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_box, int m, size_t stride) {
@@ -51,7 +56,7 @@ TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_b
     double **vectors[] = {&w->base, &w->best, &w->second, &w->done};
     double **scalars[] = {&w->best_value, &w->second_value,   &w->done_value, &w->done_status,
                           &w->begin,      &w->refresh,        &w->turn,       &w->usable,
-                          &w->final_sum,  &w->final_objective};
+                          &w->final_sum,  &w->final_objective, &w->last_start};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; ++i, at += (size_t)n * TIDE_STRIDE)
         *vectors[i] = at;
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; ++i, at += TIDE_STRIDE)
@@ -244,6 +249,22 @@ TIDE_CALLED void tide_ets_choose(const tide_ets_work *w) {
     tide_lanes_copy(q->x, w->done, earlier, q->n, tide_stride);
 }
 
+/* After the first start: which rounds of the screening count for each lane. Returns how many the block needs.
+ * A lane whose warm start has no finite value takes the cold starts, the first one last. */
+TIDE_CALLED int tide_ets_warm_rounds(const tide_ets_work *w) {
+    size_t tide_stride = w->q.stride;
+    (void)tide_stride;
+    int rounds = 2;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        int warm = w->warm && !tide_is_nan(w->warm[k]), failed = !(TIDE_AT(w->best_value, 0, k) < TIDE_INF);
+        int last = !warm ? w->n_starts : failed ? w->n_starts + 1 : 1;
+        TIDE_AT(w->last_start, 0, k) = (double)last;
+        if (TIDE_AT(w->usable, 0, k) != 0.0 && last + 1 > rounds)
+            rounds = last + 1;
+    }
+    return rounds;
+}
+
 /* Marks lanes that want a new Gauss-Newton Hessian; returns whether any does. */
 TIDE_CALLED int tide_ets_wants_hessian(const tide_ets_work *w) {
     const tide_boxqn *q = &w->q;
@@ -342,7 +363,7 @@ TIDE_FN void tide_ets_fit(tide_ets_form form, const tide_ets_problem *p, const t
     size_t tide_stride = p->stride;
     (void)tide_stride;
     const int n_states = tide_ets_n_states(form, p->n_free);
-    const int screening = w->n_starts + 1; /* rounds before the search */
+    int screening = w->n_starts + 1; /* rounds before the search */
     const double gentle = 1e-6, first_lambda = 1e-2;
     TIDE_EACH_LANE(k) {
         TIDE_AT(w->best_value, 0, k) = TIDE_AT(w->second_value, 0, k) = TIDE_AT(w->done_value, 0, k) =
@@ -353,6 +374,7 @@ TIDE_FN void tide_ets_fit(tide_ets_form form, const tide_ets_problem *p, const t
     }
     tide_ets_prepare(form, p, w);
     tide_ets_set_start(form, p, w, 0);
+    tide_ets_warm_start(form, p, &w->q, w->warm);
     for (int round = 0;; ++round) {
         int valued = round > 0 && round < screening; /* no gradient needed */
         tide_ets_eval(form, p, q->trial, q->trial_value, valued ? NULL : q->trial_gradient);
@@ -364,11 +386,15 @@ TIDE_FN void tide_ets_fit(tide_ets_form form, const tide_ets_problem *p, const t
             wanted = n_states;
         } else if (round <
                    screening) { /* it with its states solved for, then the others with the same states */
-            if (round > 1)
+            if (round > 1) {
+                tide_ets_warm_shut(q, w->last_start, round);
                 tide_boxqn_start(q, NULL, gentle);
+            }
             tide_ets_note_start(w, n_states, round == 1);
+            if (round == 1)
+                screening = tide_ets_warm_rounds(w);
             if (round + 1 < screening) {
-                tide_ets_set_start(form, p, w, round);
+                tide_ets_set_start(form, p, w, round < w->n_starts ? round : 0);
             } else {
                 double all[TIDE_LANES];
                 TIDE_EACH_LANE(k) all[k] = 1.0;

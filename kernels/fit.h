@@ -100,6 +100,14 @@ TIDE_FN int tide_fit_wants(const tide_fit_spec *spec, int family) {
     return (int)((spec->families >> family) & 1u);
 }
 
+/* Stored coefficients of a form for this block, or NULL. */
+TIDE_FN const double *tide_fit_warm(const tide_fit_block *b, int id) {
+    if (!b->tiles->warm)
+        return NULL;
+    size_t row = b->tile * TIDE_WARM_ROWS + (size_t)id * TIDE_ETS_COEF_ROWS;
+    return b->tiles->warm + row * TIDE_TILE_WIDTH + b->lane0;
+}
+
 /* The problem of a form on this block, and the room that is left for its search. */
 TIDE_FN tide_ets_problem tide_fit_problem(const tide_fit_block *b, const tide_fit_work *w, int season_kind) {
     tide_ets_problem p;
@@ -273,6 +281,7 @@ TIDE_FN void tide_fit_ets(const tide_fit_block *b, int id) {
         return;
     w.n_starts = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : tide_ets_n_starts(form);
     w.keep = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : 2;
+    w.warm = tide_fit_warm(b, id);
     w.q.tolerance = 1e-5;
     w.q.round_limit = (double)spec->max_iterations;
     tide_ets_fit(form, &p, &w, b->tiles->length + tide_fit_lane(b, 0));
