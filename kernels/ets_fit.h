@@ -10,7 +10,7 @@
  * multiples of 4, so that these fall together for all of them. A lane that has ended is frozen. When a lane
  * starts changes no bit of it, so lanes may also be refilled with other series at those rounds.
  *
- * Lanes with coefficients of an earlier fit have these as their only start (ets_warm.h).
+ * Lanes with coefficients of an earlier fit begin with these and search once (ets_warm.h).
  *
  * A trial outside the admissible region, or with an f <= 0 under multiplicative error, is a rejected step. */
 #ifndef TIDE_ETS_FIT_H
@@ -33,9 +33,9 @@ typedef struct tide_ets_work {
     double *begin, *refresh, *turn;                               /* [1] masks; which start a lane is at */
     double *polynomial;                                           /* [m+2] */
     double *usable;                                               /* [1] 1 where the lane takes this form */
-    double *last_start; /* [1] the last round of the screening that counts for the lane (ets_warm.h) */
-    const double *warm; /* NULL, or the block's coefficients of this form: c of lane k at [c*32 + k] */
-    double *final_state;                                          /* [2+m] */
+    double *last_start;  /* [1] the last round of the screening that counts for the lane (ets_warm.h) */
+    const double *warm;  /* NULL, or the block's coefficients of this form: c of lane k at [c*32 + k] */
+    double *final_state; /* [2+m] */
     double *final_sum, *final_objective; /* [1] at the best point: S, and Q without the penalty */
     int n_starts, keep;
 } tide_ets_work;
@@ -54,8 +54,8 @@ TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_b
     at = tide_boxqn_place(&w->q, at);
     at = tide_ets_columns_place(&w->columns, at, n, m, stride);
     double **vectors[] = {&w->base, &w->best, &w->second, &w->done};
-    double **scalars[] = {&w->best_value, &w->second_value,   &w->done_value, &w->done_status,
-                          &w->begin,      &w->refresh,        &w->turn,       &w->usable,
+    double **scalars[] = {&w->best_value, &w->second_value,    &w->done_value, &w->done_status,
+                          &w->begin,      &w->refresh,         &w->turn,       &w->usable,
                           &w->final_sum,  &w->final_objective, &w->last_start};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; ++i, at += (size_t)n * TIDE_STRIDE)
         *vectors[i] = at;
@@ -249,16 +249,16 @@ TIDE_CALLED void tide_ets_choose(const tide_ets_work *w) {
     tide_lanes_copy(q->x, w->done, earlier, q->n, tide_stride);
 }
 
-/* After the first start: which rounds of the screening count for each lane. Returns how many the block needs.
- * A lane whose warm start has no finite value takes the cold starts, the first one last. */
+/* After the first start: which rounds of the screening count for each lane, one more for warm ones; these
+ * search once. Returns how many rounds the block needs. */
 TIDE_CALLED int tide_ets_warm_rounds(const tide_ets_work *w) {
     size_t tide_stride = w->q.stride;
     (void)tide_stride;
-    int rounds = 2;
+    int rounds = w->n_starts + 1;
     for (int k = 0; k < TIDE_LANES; ++k) {
-        int warm = w->warm && !tide_is_nan(w->warm[k]), failed = !(TIDE_AT(w->best_value, 0, k) < TIDE_INF);
-        int last = !warm ? w->n_starts : failed ? w->n_starts + 1 : 1;
+        int warm = w->warm && !tide_is_nan(w->warm[k]), last = w->n_starts + warm;
         TIDE_AT(w->last_start, 0, k) = (double)last;
+        TIDE_AT(w->turn, 0, k) = warm ? 1.0 : TIDE_AT(w->turn, 0, k);
         if (TIDE_AT(w->usable, 0, k) != 0.0 && last + 1 > rounds)
             rounds = last + 1;
     }

@@ -161,7 +161,8 @@ static inline void case_warm(const backend_case *c, tide_plan *plan) {
         abort();
     for (size_t lane = 0; lane < lanes; ++lane)
         for (uint64_t row = 0; row < TIDE_WARM_ROWS; ++row) {
-            uint64_t id = (uint64_t)(t->order[lane] + 1), kind = case_bits(id, 900 + row / TIDE_ETS_COEF_ROWS) % 8;
+            uint64_t id = (uint64_t)(t->order[lane] + 1),
+                     kind = case_bits(id, 900 + row / TIDE_ETS_COEF_ROWS) % 8;
             double v = case_unit(id, 1000 + row);
             if (row % TIDE_ETS_COEF_ROWS == 3)
                 v = 0.8 + 0.18 * v;
@@ -171,7 +172,8 @@ static inline void case_warm(const backend_case *c, tide_plan *plan) {
                 v = (v - 0.5) * 1e6;
             if (kind == 3)
                 v = row % 2 ? 1.0 : 0.0;
-            plan->warm[(lane / TIDE_TILE_WIDTH * TIDE_WARM_ROWS + row) * TIDE_TILE_WIDTH + lane % TIDE_TILE_WIDTH] = v;
+            plan->warm[(lane / TIDE_TILE_WIDTH * TIDE_WARM_ROWS + row) * TIDE_TILE_WIDTH +
+                       lane % TIDE_TILE_WIDTH] = v;
         }
     t->warm = plan->warm;
 }
