@@ -33,6 +33,7 @@ typedef struct tide_config {
     struct {
         char *dir;        /* store directory */
         int keep;         /* generations kept, older ones removed after a publish; 0 = all */
+        char *warm;       /* store or generation file whose coefficients the fits start from; NULL = cold */
     } store;
     struct {
         int32_t horizon;

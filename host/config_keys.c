@@ -138,6 +138,9 @@ const tide_config_key tide_config_keys[] = {
      "model store to write a new generation to"},
     {"store.keep", "keep", TIDE_KEY_INT, AT(store.keep), 0, 1000000, NULL, TIDE_CMD_FIT, "N",
      "generations to keep; 0 = all"},
+    {"store.warm", "warm", TIDE_KEY_TEXT, AT(store.warm), 0, 0, NULL, TIDE_CMD_FIT, "STORE",
+     "start each fit from the coefficients that this store (or generation file) holds for the id, which may be the "
+     "store written to; ids that it lacks start cold"},
 
     {"predict.horizon", "horizon", TIDE_KEY_INT, AT(predict.horizon), 0, 1000000, NULL, FORECASTS, "STEPS",
      "steps to forecast; 0 = two seasons, or 10 without a season"},

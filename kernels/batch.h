@@ -64,6 +64,7 @@ enum {
     TIDE_SEASON_MAX = 366,      /* longest period */
     TIDE_SEASON_FREE_MAX = 24,  /* longest period whose seasonal initial states are estimated; beyond, they stay
                                    at the decomposition (memory and time a series stay bounded) */
+    TIDE_WARM_ROWS = TIDE_ETS_FORMS * TIDE_ETS_COEF_ROWS /* of tide_tiles.warm */
 };
 
 /* What to fit; the same for all series of a run. Plain data: copied to the device as it is. */
@@ -93,6 +94,9 @@ typedef struct tide_tiles {
     size_t *offset;           /* [n_tiles] first element of the tile in y */
     double *y;                /* [sum of rows*32] */
     size_t y_count;
+    double *warm;             /* NULL, or coefficients to start from: coefficient c of form f for lane k of tile T at
+                                 [(T*TIDE_WARM_ROWS + f*TIDE_ETS_COEF_ROWS + c)*32 + k]; TIDE_NAN = none, and for
+                                 alpha (c = 0): the lane starts this form cold */
 } tide_tiles;
 
 /* Results of one batch: caller's memory, one block (tide_results_bytes, tide_results_map in results.h). */

@@ -8,6 +8,8 @@
  * A fit by absolute errors has one start, where the fit by likelihood has ended, and takes its delta from the
  * errors there.
  *
+ * Lanes with coefficients of an earlier fit begin with these and search once (ets_warm.h).
+ *
  * A trial outside the admissible region, or with an f <= 0 under multiplicative error, is a rejected step. */
 #ifndef TIDE_ETS_FIT_H
 #define TIDE_ETS_FIT_H
@@ -15,6 +17,7 @@
 #include "kernels/ets_admissible.h"
 #include "kernels/ets_gauss.h"
 #include "kernels/ets_start.h"
+#include "kernels/ets_warm.h"
 
 enum { TIDE_ETS_REFRESH = 4, TIDE_ETS_REFRESH_LAST = 8 };
 
@@ -33,6 +36,8 @@ typedef struct tide_ets_work {
     tide_ets_kept kept;      /* of the block at hand */
     double *base;            /* [n] starting states */
     double *begin, *refresh; /* [1] masks */
+    double *last_start;      /* [1] the last round of the screening that counts for the lane (ets_warm.h) */
+    const double *warm;      /* NULL, or the block's coefficients of this form: c of lane k at [c*32 + k] */
     double *polynomial;      /* [m+2] */
     double *final_state;     /* [2+m] */
     double *final_sum, *final_objective; /* [1] at the best point: S, and Q without the penalty */
@@ -58,7 +63,7 @@ TIDE_FN tide_ets_kept tide_ets_kept_place(double *at, int n, size_t tide_stride)
 
 /* Places everything but `kept` for n parameters of which n_box boxed; returns the end. */
 TIDE_FN size_t tide_ets_work_size(int n, int n_box, int m) {
-    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + (size_t)n + 4 + 2 * (size_t)m + 4;
+    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + (size_t)n + 5 + 2 * (size_t)m + 4;
 }
 
 TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_box, int m, size_t stride) {
@@ -71,7 +76,7 @@ TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_b
     at = tide_ets_columns_place(&w->columns, at, n, m, stride);
     w->base = at;
     at += (size_t)n * TIDE_STRIDE;
-    double **scalars[] = {&w->begin, &w->refresh, &w->final_sum, &w->final_objective};
+    double **scalars[] = {&w->begin, &w->refresh, &w->last_start, &w->final_sum, &w->final_objective};
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; ++i, at += TIDE_STRIDE)
         *scalars[i] = at;
     w->polynomial = at;
@@ -244,6 +249,30 @@ TIDE_CALLED void tide_ets_choose(const tide_ets_work *w) {
     }
     tide_lanes_copy(q->x, kept->x[0], first, q->n, tide_stride);
     tide_lanes_copy(q->x, kept->x[1], second, q->n, tide_stride);
+}
+
+/* After the first start: the last round of the screening that counts for each lane, one more for warm ones.
+ * Returns the last one that the block needs. */
+TIDE_CALLED int tide_ets_warm_rounds(const tide_ets_work *w) {
+    size_t tide_stride = w->q.stride;
+    (void)tide_stride;
+    int rounds = w->n_starts;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        int warm = w->warm && !tide_is_nan(w->warm[k]), last = w->n_starts + warm;
+        TIDE_AT(w->last_start, 0, k) = (double)last;
+        if (TIDE_AT(w->kept.usable, 0, k) != 0.0 && last > rounds)
+            rounds = last;
+    }
+    return rounds;
+}
+
+/* After the screening: warm lanes search once. */
+TIDE_CALLED void tide_ets_warm_once(const tide_ets_work *w) {
+    size_t tide_stride = w->q.stride;
+    (void)tide_stride;
+    for (int k = 0; w->warm && k < TIDE_LANES; ++k)
+        if (!tide_is_nan(w->warm[k]))
+            TIDE_AT(w->kept.value[1], 0, k) = TIDE_INF;
 }
 
 /* Marks lanes that want a new Gauss-Newton Hessian; returns whether any does. */

@@ -201,8 +201,8 @@ TIDE_FN void tide_fit_corner(const tide_fit_block *b, const tide_fit_work *f, co
     }
 }
 
-/* Before the fit by absolute errors: leaves only those lanes usable whose fit by likelihood has an end, and makes
- * it the trial (anything finite in the others); returns whether any lane is. */
+/* Before the fit by absolute errors: leaves only those lanes usable whose fit by likelihood has an end, and
+ * makes it the trial (anything finite in the others); returns whether any lane is. */
 TIDE_FN int tide_fit_takes_again(const tide_ets_work *w) {
     const tide_boxqn *q = &w->q;
     const tide_ets_kept *kept = &w->kept;
@@ -274,7 +274,8 @@ TIDE_FN void tide_fit_ets(const tide_fit_block *first, int id) {
     w.q.tolerance = 1e-5;
     w.q.round_limit = (double)spec->max_iterations;
     /* By likelihood, then by absolute errors from there: one loop, so that the rounds are compiled once. */
-    const int passes = spec->ets_mode == TIDE_ETS_AVERAGE && tide_fit_wants(spec, TIDE_FAMILY_ETS_ROBUST) ? 2 : 1;
+    const int robust = spec->ets_mode == TIDE_ETS_AVERAGE && tide_fit_wants(spec, TIDE_FAMILY_ETS_ROBUST),
+              passes = robust ? 2 : 1;
     for (int pass = 0; pass < passes; ++pass) {
         int any = 0;
         for (size_t i = 0; i <= first->n_blocks; ++i) {
@@ -287,6 +288,7 @@ TIDE_FN void tide_fit_ets(const tide_fit_block *first, int id) {
             tide_fit_feed feed;
             p.delta = pass > 0 ? f.delta : NULL;
             w.kept = tide_ets_kept_place(f.kept, n, b.stride);
+            w.warm = pass > 0 ? NULL : tide_fit_warm(&b, id);
             if (searching) {
                 tide_fit_feed_begin(&feed, &b, &p, &w);
             } else {
@@ -299,6 +301,7 @@ TIDE_FN void tide_fit_ets(const tide_fit_block *first, int id) {
                 if (pass == 0) {
                     tide_ets_prepare(form, &p, &w);
                     tide_ets_set_start(form, &p, &w, 0);
+                    tide_ets_warm_start(form, &p, &w.q, w.warm);
                 }
             }
             tide_fit_rounds(form, &p, &w, searching ? &feed : NULL);

@@ -150,6 +150,7 @@ TIDE_FN void tide_fit_rounds(tide_ets_form form, tide_ets_problem *p, const tide
     const tide_boxqn *q = &w->q;
     const int n_states = tide_ets_n_states(form, p->n_free);
     const double gentle = 1e-6, first_lambda = 1e-2;
+    int last = w->n_starts; /* round of the screening */
     for (int round = 0;; ++round) {
         const int loading = feed && round % TIDE_ETS_REFRESH == 0;
         if (loading && tide_fit_exchange(form, feed, p, w) == 0)
@@ -171,12 +172,18 @@ TIDE_FN void tide_fit_rounds(tide_ets_form form, tide_ets_problem *p, const tide
             tide_boxqn_start(q, NULL, gentle);
             wanted = n_states;
         } else { /* it with its states solved for, then the others with the same states */
-            if (round > 1)
+            if (round > 1) {
+                tide_ets_warm_shut(q, w->last_start, round);
                 tide_boxqn_start(q, NULL, gentle);
+            }
             tide_ets_note_start(w, n_states, round == 1);
-            if (round == w->n_starts)
+            if (round == 1)
+                last = tide_ets_warm_rounds(w);
+            if (round == last) {
+                tide_ets_warm_once(w);
                 return;
-            tide_ets_set_start(form, p, w, round);
+            }
+            tide_ets_set_start(form, p, w, round < w->n_starts ? round : 0);
             continue;
         }
         if (wanted > 0)

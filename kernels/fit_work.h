@@ -122,6 +122,14 @@ TIDE_FN int tide_fit_wants(const tide_fit_spec *spec, int family) {
     return (int)((spec->families >> family) & 1u);
 }
 
+/* Stored coefficients of a form for this block, or NULL. */
+TIDE_FN const double *tide_fit_warm(const tide_fit_block *b, int id) {
+    if (!b->tiles->warm)
+        return NULL;
+    size_t row = b->tile * TIDE_WARM_ROWS + (size_t)id * TIDE_ETS_COEF_ROWS;
+    return b->tiles->warm + row * TIDE_TILE_WIDTH + b->lane0;
+}
+
 /* The problem of a form on this block. */
 TIDE_FN tide_ets_problem tide_fit_problem(const tide_fit_block *b, const tide_fit_work *w, int season_kind) {
     tide_ets_problem p;
