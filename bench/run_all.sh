@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benches that fit this machine and appends their rows to bench/results.csv.
 #
-# usage: bench/run_all.sh [--quick] [scale|startup|kernels|kill|peers]...      default: all but peers; --quick: small sizes
+# usage: bench/run_all.sh [--quick] [scale|startup|kernels|kill|warm|peers]...      default: all but peers; --quick: small sizes
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 need_tidemill
@@ -9,11 +9,11 @@ quick=0 which=()
 for word in "$@"; do
     case $word in
     --quick) quick=1 ;;
-    scale | startup | kernels | kill | peers) which+=("$word") ;;
+    scale | startup | kernels | kill | warm | peers) which+=("$word") ;;
     *) echo "run_all.sh: unknown '$word'" >&2; exit 2 ;;
     esac
 done
-((${#which[@]})) || which=(kernels scale startup kill)
+((${#which[@]})) || which=(kernels scale startup kill warm)
 for bench in "${which[@]}"; do
     echo "== $bench"
     case $bench in
@@ -34,6 +34,7 @@ for bench in "${which[@]}"; do
         "$bench_dir/kill_test.sh" "$rounds"
         record kill "SIGKILL during fit" "rounds survived" "$rounds" rounds
         ;;
+    warm) if ((quick)); then "$bench_dir/warm.sh" --series 1000 --rounds 1; else "$bench_dir/warm.sh"; fi ;;
     peers) if ((quick)); then "$bench_dir/peers/run.sh" --series 40; else "$bench_dir/peers/run.sh"; fi ;;
     esac
 done

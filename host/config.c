@@ -2,6 +2,7 @@
 #include "host/config.h"
 #include "host/text.h"
 #include "host/tidemill.h"
+#include "kernels/ets.h"
 
 #include <errno.h>
 #include <math.h>
@@ -25,6 +26,7 @@ void tide_config_init(tide_config *cfg) {
     cfg->backend.fallback_to_cpu = 1;
     cfg->fit.families = 1u << TIDE_FAMILY_ETS;
     cfg->fit.ets_forms = (1u << TIDE_ETS_FORMS) - 1u;
+    cfg->fit.ets_mode = TIDE_ETS_AVERAGE;
     cfg->fit.max_iterations = 2000;
     /* Bounds as R's ets(); penalty and temperature: the best of a wide plateau on the M3 development half. */
     static const double lower[4] = {1e-4, 1e-4, 1e-4, 0.8}, upper[4] = {0.9999, 0.9999, 0.9999, 0.98};
@@ -478,6 +480,17 @@ static tide_status check_ds(const char *key, const char *text, tide_error *err) 
     return tide_fail(err, TIDE_CONFIG, "%s: '%.60s' is not an integer, a date or a timestamp", key, text);
 }
 
+/* Most members of a series in average mode. */
+static int candidates_of(const tide_fit_spec *fit) {
+    int forms = 0;
+    for (int id = 0; id < TIDE_ETS_FORMS; ++id)
+        forms +=
+            (int)(fit->ets_forms >> id & 1u) && (fit->season > 1 || tide_ets_form_of(id).season == TIDE_NO);
+    int n = forms * __builtin_popcount(fit->families & TIDE_FAMILIES_ETS) +
+            __builtin_popcount(fit->families & ~TIDE_FAMILIES_ETS);
+    return n > 0 ? n : 1;
+}
+
 tide_status tide_config_check(tide_config *cfg, tide_error *err) {
     tide_freq freq = {TIDE_UNIT_STEP, 1};
     int32_t season = 1;
@@ -506,10 +519,13 @@ tide_status tide_config_check(tide_config *cfg, tide_error *err) {
     if (cfg->predict.spec.n_levels == 0 && cfg->predict.spec.intervals == TIDE_INTERVALS_SIMULATED)
         return tide_fail(err, TIDE_CONFIG, "predict.intervals needs predict.levels (--level 80,95)");
 
-    int forms = __builtin_popcount(cfg->fit.ets_forms);
     cfg->intake.freq = freq;
     cfg->fit.season = season;
-    cfg->fit.slots = cfg->fit.ets_mode == TIDE_ETS_AVERAGE ? forms : 1;
+    if (cfg->ets_robust)
+        cfg->fit.families |= 1u << TIDE_FAMILY_ETS | 1u << TIDE_FAMILY_ETS_ROBUST;
+    if (cfg->fit.ets_mode != TIDE_ETS_AVERAGE && cfg->fit.families >> TIDE_FAMILY_ETS_ROBUST & 1u)
+        return tide_fail(err, TIDE_CONFIG, "ets.robust is a part of ets.mode average");
+    cfg->fit.slots = cfg->fit.ets_mode == TIDE_ETS_AVERAGE ? candidates_of(&cfg->fit) : 1;
     cfg->predict.spec.season = season;
     cfg->predict.spec.horizon = cfg->predict.horizon ? cfg->predict.horizon : season > 1 ? 2 * season : 10;
     return TIDE_OK;

@@ -25,6 +25,7 @@ typedef struct tide_config {
     } source;
     char *freq;           /* "M" ... */
     int32_t season;       /* 0 = the frequency's default */
+    int ets_robust;       /* 1: also family ETS_ROBUST (tide_config_check puts it into fit.families) */
     tide_intake_options intake; /* freq, from_ds, to_ds are filled from the above */
     tide_fit_spec fit;
     tide_backend_options backend; /* isa and devices are owned by the config */
@@ -32,6 +33,7 @@ typedef struct tide_config {
     struct {
         char *dir;        /* store directory */
         int keep;         /* generations kept, older ones removed after a publish; 0 = all */
+        char *warm;       /* store or generation file whose coefficients the fits start from; NULL = cold */
     } store;
     struct {
         int32_t horizon;

@@ -53,9 +53,13 @@ static const char *ets_form_name(int form) {
     }
 }
 
+static int is_ets(int family) {
+    return family >= 0 && family < TIDE_FAMILY_COUNT && (TIDE_FAMILIES_ETS >> family & 1u);
+}
+
 /* Families without forms have the one form 0, whose name is empty. */
 const char *tide_form_name(int family, int form) {
-    if (family == TIDE_FAMILY_ETS)
+    if (is_ets(family))
         return ets_form_name(form);
     return family >= 0 && family < TIDE_FAMILY_COUNT && form == 0 ? "" : "?";
 }
@@ -79,7 +83,7 @@ int tide_ets_form_number(const char *name, size_t length) {
 }
 
 static int known(int family, int form) {
-    if (family == TIDE_FAMILY_ETS)
+    if (is_ets(family))
         return form >= 0 && form < TIDE_ETS_FORMS;
     return family >= 0 && family < TIDE_FAMILY_COUNT && form == 0;
 }
@@ -89,7 +93,7 @@ int tide_coef_count(int family, int form) {
         return -1;
     if (family == TIDE_FAMILY_DRIFT || family == TIDE_FAMILY_MEAN)
         return 1;
-    if (family != TIDE_FAMILY_ETS)
+    if (!is_ets(family))
         return 0;
     tide_ets_form f = tide_ets_form_of(form);
     return f.trend == TIDE_DAMPED ? 4 : f.season != TIDE_NO ? 3 : f.trend != TIDE_NO ? 2 : 1;
@@ -101,6 +105,7 @@ int tide_state_count(int family, int form, int season) {
     tide_ets_form f = tide_ets_form_of(form);
     switch (family) {
     case TIDE_FAMILY_ETS:
+    case TIDE_FAMILY_ETS_ROBUST:
         return f.season != TIDE_NO ? 2 + season : f.trend != TIDE_NO ? 2 : 1;
     case TIDE_FAMILY_SNAIVE:
         return 2 + season;
@@ -118,8 +123,7 @@ const char *tide_coef_name(int family, int form, int row) {
     static const char *const names[TIDE_ETS_COEF_ROWS] = {"alpha", "beta", "gamma", "phi"};
     if (row < 0 || row >= tide_coef_count(family, form))
         return "?";
-    return family == TIDE_FAMILY_ETS ? names[row]
-                                     : "relative_variance"; /* naive.h: of the slope or the mean */
+    return is_ets(family) ? names[row] : "relative_variance"; /* naive.h: of the slope or the mean */
 }
 
 const char *tide_state_name(int family, int form, int row) {

@@ -189,6 +189,7 @@ tide_status tide_plan_build(tide_plan *plan, const tide_panel *panel, tide_error
     tiles->offset = (size_t *)(void *)(base + offset_at);
     tiles->y = (double *)(void *)(base + y_at);
     tiles->y_count = y_count;
+    tiles->warm = NULL;
 
     size_t offset = 0;
     for (size_t T = 0; T < n_tiles; ++T) {
@@ -216,5 +217,6 @@ done:
 
 void tide_plan_free(tide_plan *plan) {
     free(plan->block);
+    free(plan->warm);
     *plan = (tide_plan){0};
 }

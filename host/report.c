@@ -94,6 +94,9 @@ char *tide_report_text(const tide_report *r) {
             "%" PRIu64 " series, %" PRIu64 " rows from %s (freq %s, season %d), %" PRIu64 " gaps, %" PRIu64
             " missing\n",
             r->series, r->intake.rows, r->source, r->freq, r->season, r->intake.gaps, r->intake.missing);
+    if (r->warm_generation)
+        fprintf(f, "warm start of %" PRIu64 " series from generation %" PRIu64 " of %s (run %s)\n",
+                r->warm_series, r->warm_generation, r->warm_store, r->warm_run_id);
     put_counts(f, "outcomes: ", outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
     put_counts(f, "families: ", family_names, r->by_family, TIDE_FAMILY_COUNT);
     put_counts(f, "forms:    ", form_names, r->by_form, TIDE_ETS_FORMS);
@@ -132,6 +135,29 @@ static void put_json_stages(FILE *f, const tide_report *r) {
         fprintf(f, "%s\"%s\": {\"busy_s\": %.6f, \"wait_s\": %.6f}", i ? ", " : "{", stages[i].name,
                 stages[i].time.busy_s, stages[i].time.wait_s);
     fputs("}", f);
+}
+
+/* null for a cold run. */
+static void put_json_warm(FILE *f, const tide_report *r) {
+    if (!r->warm_generation) {
+        fputs("null", f);
+        return;
+    }
+    fputs("{\"store\": ", f);
+    tide_put_json(f, r->warm_store, strlen(r->warm_store));
+    fprintf(f, ", \"generation\": %" PRIu64 ", \"run_id\": ", r->warm_generation);
+    tide_put_json(f, r->warm_run_id, strlen(r->warm_run_id));
+    fprintf(f, ", \"series\": %" PRIu64 "}", r->warm_series);
+}
+
+char *tide_report_warm_json(const tide_report *r) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    put_json_warm(f, r);
+    return finish(f, &text);
 }
 
 char *tide_report_outcomes_json(const tide_report *r) {
@@ -193,7 +219,9 @@ char *tide_report_json(const tide_report *r) {
             r->season, r->generation, r->store_bytes);
     fprintf(f, "  \"series\": %" PRIu64 ",\n  \"members\": %" PRIu64 ",\n  \"batches\": %" PRIu64 ",\n",
             r->series, r->members, r->batches);
-    fputs("  \"outcomes\": ", f);
+    fputs("  \"warm\": ", f);
+    put_json_warm(f, r);
+    fputs(",\n  \"outcomes\": ", f);
     put_json_counts(f, outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
     fputs(",\n  \"families\": ", f);
     put_json_counts(f, family_names, r->by_family, TIDE_FAMILY_COUNT);

@@ -29,6 +29,8 @@ typedef struct tide_report {
     uint64_t generation; /* 0: no store was written */
     uint64_t store_bytes;
     char run_id[40], store[256];
+    uint64_t warm_series, warm_generation; /* series that started from stored coefficients; generation 0: a cold run */
+    char warm_run_id[40], warm_store[256]; /* the run that fitted these */
 } tide_report;
 
 /* Adds the counts of a fitted batch. */
@@ -40,5 +42,6 @@ char *tide_report_json(const tide_report *report);
 char *tide_report_outcomes_json(const tide_report *report);
 char *tide_report_forms_json(const tide_report *report); /* forms of ETS, then the other families by name */
 char *tide_report_stages_json(const tide_report *report);
+char *tide_report_warm_json(const tide_report *report); /* store, generation and run that the starts came from; null: cold */
 
 #endif

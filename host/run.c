@@ -133,6 +133,11 @@ static void *fitter(void *arg) {
         tide_error err = {TIDE_OK, ""};
         double start = tide_now_s();
         tide_status status = tide_plan_build(&r->plan, &b->panel, &err);
+        if (!status && p->warm) {
+            uint64_t found = 0;
+            status = tide_warm_fill(p->warm, &b->panel, &r->plan, &found, &err);
+            r->report->warm_series += found;
+        }
         if (!status)
             status = map_results(b, &p->cfg->fit, &err);
         if (!status)
@@ -316,6 +321,12 @@ tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_erro
     report->batch_values = intake.batch_values;
     report->season = cfg->fit.season;
     tide_freq_format(cfg->intake.freq, report->freq, sizeof report->freq);
+    if (parts->warm) {
+        const tide_store_info *info = tide_warm_info(parts->warm);
+        report->warm_generation = info->generation;
+        snprintf(report->warm_run_id, sizeof report->warm_run_id, "%s", info->run_id);
+        snprintf(report->warm_store, sizeof report->warm_store, "%s", tide_warm_path(parts->warm));
+    }
     snprintf(report->source, sizeof report->source, "%s", parts->source->name);
     snprintf(report->sink, sizeof report->sink, "%s", parts->sink->name);
     snprintf(report->backend, sizeof report->backend, "%s", parts->backend->name);

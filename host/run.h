@@ -7,6 +7,7 @@
 #include "host/observer.h"
 #include "host/report.h"
 #include "host/stream.h"
+#include "host/warm.h"
 
 typedef struct tide_run_parts {
     const tide_config *cfg; /* checked and resolved */
@@ -14,6 +15,7 @@ typedef struct tide_run_parts {
     tide_source *source;
     tide_sink *sink;
     const tide_observer *observer; /* may be NULL */
+    const tide_warm *warm;         /* starts of the fits; NULL: cold */
 } tide_run_parts;
 
 /* Reads the source to its end, fits every series, hands the batches to the sink in order and finishes it. Opens and closes

@@ -49,12 +49,14 @@ static void book_finish(tide_runs *runs, const tide_report *report, tide_status 
         return;
     char *outcomes = tide_report_outcomes_json(report), *forms = tide_report_forms_json(report);
     char *stages = tide_report_stages_json(report);
+    char *warm = report->warm_generation ? tide_report_warm_json(report) : NULL;
     const tide_run_end end = {.status = status ? tide_status_name(status) : "ok",
                               .message = status ? failure->message : NULL,
                               .backend = report->backend,
                               .outcomes = outcomes,
                               .forms = forms,
                               .stages = stages,
+                              .warm = warm,
                               .rows = report->intake.rows,
                               .series = report->series,
                               .members = report->members,
@@ -67,6 +69,7 @@ static void book_finish(tide_runs *runs, const tide_report *report, tide_status 
     free(outcomes);
     free(forms);
     free(stages);
+    free(warm);
 }
 
 /* The pipeline between an open source and an open store. */
@@ -92,6 +95,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
     tide_feed feed;
     tide_backend backend;
     tide_sink sink;
+    tide_warm *warm = NULL;
     char note[256] = "";
     memset(report, 0, sizeof *report);
     memset(&backend, 0, sizeof backend);
@@ -100,7 +104,10 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         return tide_fail(err, TIDE_CONFIG, "store.dir: no store is given (--store DIR)");
     TIDE_TRY(tide_feed_open(cfg, own, observer, &feed, err));
     tide_run_id_make(report->run_id);
-    tide_status status = tide_backend_open(&cfg->backend, &backend, note, sizeof note, err);
+    tide_status status =
+        cfg->store.warm ? tide_warm_open(cfg->store.warm, cfg->fit.season, &warm, err) : TIDE_OK;
+    if (!status)
+        status = tide_backend_open(&cfg->backend, &backend, note, sizeof note, err);
     if (!status) {
         say(observer, TIDE_LOG_INFO, note);
         const tide_store_writer_options store = {.dir = cfg->store.dir,
@@ -113,8 +120,12 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         status = tide_store_writer_open(&store, &sink, err);
     }
     if (!status) {
-        const tide_run_parts parts = {
-            .cfg = cfg, .backend = &backend, .source = &feed.source, .sink = &sink, .observer = observer};
+        const tide_run_parts parts = {.cfg = cfg,
+                                      .backend = &backend,
+                                      .source = &feed.source,
+                                      .sink = &sink,
+                                      .observer = observer,
+                                      .warm = warm};
         tide_error failure = {TIDE_OK, ""};
         tide_store_writer_set_kind(&sink, feed.ds_kind);
         status = fit_into(&parts, report, &failure);
@@ -125,6 +136,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         sink.close(sink.self);
     if (backend.close)
         backend.close(backend.self);
+    tide_warm_close(warm);
     tide_feed_close(&feed);
     return status;
 }

@@ -25,7 +25,15 @@ static const char schema[] =
     " code_version TEXT, backend TEXT, config TEXT,"
     " source TEXT, source_from TEXT, source_to TEXT,"
     " rows INTEGER, series INTEGER, members INTEGER, outcomes TEXT, forms TEXT, stages TEXT,"
-    " generation INTEGER, store_bytes INTEGER, peak_memory_bytes INTEGER)";
+    " generation INTEGER, store_bytes INTEGER, peak_memory_bytes INTEGER, warm TEXT)";
+
+/* A book begun by an earlier version lacks the last column; two processes may add it at once. */
+static int add_columns(sqlite3 *db) {
+    const char *const probe = "SELECT warm FROM runs LIMIT 0";
+    return sqlite3_exec(db, probe, NULL, NULL, NULL) == SQLITE_OK ||
+           sqlite3_exec(db, "ALTER TABLE runs ADD COLUMN warm TEXT", NULL, NULL, NULL) == SQLITE_OK ||
+           sqlite3_exec(db, probe, NULL, NULL, NULL) == SQLITE_OK;
+}
 
 static tide_status failed(const tide_runs *runs, tide_error *err) {
     return tide_fail(err, TIDE_DISK, "%s: %s", runs->path,
@@ -59,7 +67,7 @@ tide_status tide_runs_open(const char *dir, tide_runs **out, tide_error *err) {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
     if (sqlite3_open_v2(runs->path, &runs->db, flags, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(runs->db, 5000) != SQLITE_OK ||
-        sqlite3_exec(runs->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite3_exec(runs->db, schema, NULL, NULL, NULL) != SQLITE_OK || !add_columns(runs->db)) {
         tide_status status = failed(runs, err);
         tide_runs_close(runs);
         return status;
@@ -142,11 +150,12 @@ tide_status tide_runs_finish(tide_runs *runs, const char *run_id, const tide_run
                           number_of(end->generation),
                           number_of(end->store_bytes),
                           number_of(end->peak_memory_bytes),
+                          text_of(end->warm),
                           text_of(run_id)};
     return execute(
         runs,
         "UPDATE runs SET status = ?, message = ?, finished = ?, backend = ?, outcomes = ?, forms = ?,"
         " stages = ?, rows = ?, series = ?, members = ?, generation = nullif(?, 0), store_bytes = ?,"
-        " peak_memory_bytes = ? WHERE run_id = ?",
+        " peak_memory_bytes = ?, warm = ? WHERE run_id = ?",
         values, (int)(sizeof values / sizeof *values), err);
 }

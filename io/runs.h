@@ -33,6 +33,7 @@ typedef struct tide_run_end {
     const char *outcomes;                                    /* JSON: {"fitted": 991, ...} */
     const char *forms;                                       /* JSON: {"ets AAN": 120, ...} */
     const char *stages;                                      /* JSON: seconds busy and waiting by stage */
+    const char *warm;                                        /* JSON: where the starts came from; NULL: a cold run */
     uint64_t rows, series, members, generation, store_bytes; /* generation 0: none was published */
     uint64_t peak_memory_bytes;
 } tide_run_end;

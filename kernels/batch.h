@@ -37,6 +37,9 @@ typedef enum tide_family {
     TIDE_FAMILY_COUNT
 } tide_family;
 
+/* Families whose members are forms of exponential smoothing, fitted by likelihood or by absolute errors. */
+#define TIDE_FAMILIES_ETS (1u << TIDE_FAMILY_ETS | 1u << TIDE_FAMILY_ETS_ROBUST)
+
 typedef enum tide_outcome {
 #define TIDE_OUTCOME(NAME, number, text, why) TIDE_OUTCOME_##NAME = (number),
 #include "kernels/outcomes.def"
@@ -61,6 +64,7 @@ enum {
     TIDE_SEASON_MAX = 366,      /* longest period */
     TIDE_SEASON_FREE_MAX = 24,  /* longest period whose seasonal initial states are estimated; beyond, they stay
                                    at the decomposition (memory and time a series stay bounded) */
+    TIDE_WARM_ROWS = TIDE_ETS_FORMS * TIDE_ETS_COEF_ROWS /* of tide_tiles.warm */
 };
 
 /* What to fit; the same for all series of a run. Plain data: copied to the device as it is. */
@@ -71,7 +75,7 @@ typedef struct tide_fit_spec {
     int32_t criterion;        /* tide_criterion */
     int32_t ets_mode;         /* tide_ets_mode */
     int32_t max_iterations;   /* of the optimiser, a form; TIDE_OUTCOME_NOT_CONVERGED past it */
-    int32_t slots;            /* member slots a series: 1 in likelihood mode, up to 15 in average mode */
+    int32_t slots;            /* member slots a series: 1 in likelihood mode; in average mode one for every candidate */
     double penalty;           /* average mode: penalty*beta/alpha is added to -2 log L */
     double temperature;       /* average mode: weight = exp(-(criterion - best)/temperature) */
     double min_weight;        /* average mode: members below are dropped, the rest rescaled */
@@ -90,6 +94,9 @@ typedef struct tide_tiles {
     size_t *offset;           /* [n_tiles] first element of the tile in y */
     double *y;                /* [sum of rows*32] */
     size_t y_count;
+    double *warm;             /* NULL, or coefficients to start from: coefficient c of form f for lane k of tile T at
+                                 [(T*TIDE_WARM_ROWS + f*TIDE_ETS_COEF_ROWS + c)*32 + k]; TIDE_NAN = none, and for
+                                 alpha (c = 0): the lane starts this form cold */
 } tide_tiles;
 
 /* Results of one batch: caller's memory, one block (tide_results_bytes, tide_results_map in results.h). */
@@ -100,7 +107,8 @@ typedef struct tide_results {
     uint8_t *n_members;       /* [n_series] 0..slots */
     int32_t *n_obs;           /* [n_series] values present */
     double *scale;            /* [n_series] */
-    uint8_t *family, *form;   /* [slots*n_series] tide_family; tide_ets_form_id where the family is ETS, else 0 */
+    uint8_t *family, *form;   /* [slots*n_series] tide_family; tide_ets_form_id where the family is one of
+                                 TIDE_FAMILIES_ETS, else 0 */
     uint8_t *converged;       /* [slots*n_series] 1 or 0 */
     int32_t *n_params;        /* [slots*n_series] as counted by the criterion, sigma2 included */
     double *weight;           /* [slots*n_series] of a series sum to 1 */

@@ -45,7 +45,7 @@ TIDE_FN void tide_device_end(const tide_device_fit *f, size_t g) {
 /* 1 when the spec asks for candidate `id`: others are not launched. */
 static inline int tide_device_wants(const tide_fit_spec *spec, int id) {
     if (id < TIDE_ETS_FORMS)
-        return (spec->families >> TIDE_FAMILY_ETS & 1u) != 0 && (spec->ets_forms >> id & 1u) != 0;
+        return (spec->families & TIDE_FAMILIES_ETS) != 0 && (spec->ets_forms >> id & 1u) != 0;
     return (spec->families >> (TIDE_FAMILY_NAIVE + id - TIDE_ETS_FORMS) & 1u) != 0;
 }
 

@@ -9,8 +9,10 @@
  *
  * Memory. A slot's device block; its page-locked host block ends where the workspace begins:
  *
- *     | order | length | scale | outcome | rows | offset | y | results (results.h) | workspace |
- *     '---------------- one upload --------------------------'---- one download ---'
+ *     | order | length | scale | outcome | rows | offset | y | warm | results (results.h) | workspace |
+ *     '---------------- one upload ---------------------------------'---- one download ---'
+ *
+ * `warm` takes no room where the tiles have none.
  *
  * On the device, lane g is series g of the batch: results come back in the batch's own order, n_series =
  * lanes, and the host scatters them to the panel's order while the device computes the next batch. (The other
@@ -58,7 +60,8 @@ typedef struct tide_device_layout {
     int32_t rows;            /* steps of the longest tile */
     size_t y_first, y_count; /* the batch's part of the tiles' y */
     size_t order_at, length_at, scale_at, outcome_at, rows_at, offset_at,
-        y_at; /* bytes from the block's start */
+        y_at, warm_at; /* bytes from the block's start */
+    size_t warm_bytes; /* 0: none */
     size_t input_bytes;
     size_t results_at, results_bytes;
     size_t workspace_at, workspace_bytes;
@@ -85,6 +88,8 @@ static inline tide_device_layout tide_device_layout_of(const tide_fit_spec *spec
     l.rows_at = tide_device_place(&at, range.count * sizeof(int32_t));
     l.offset_at = tide_device_place(&at, range.count * sizeof(size_t));
     l.y_at = tide_device_place(&at, l.y_count * sizeof(double));
+    l.warm_bytes = tiles->warm ? l.lanes * TIDE_WARM_ROWS * sizeof(double) : 0;
+    l.warm_at = tide_device_place(&at, l.warm_bytes);
     l.input_bytes = at;
     tide_results r;
     memset(&r, 0, sizeof r);
@@ -154,6 +159,8 @@ static inline void tide_device_stage(const tide_tiles *tiles, tide_device_range 
     memcpy(host + l->outcome_at, tiles->outcome + lane0, l->lanes);
     memcpy(host + l->rows_at, tiles->rows + range.first, range.count * sizeof(int32_t));
     memcpy(host + l->y_at, tiles->y + l->y_first, l->y_count * sizeof(double));
+    if (l->warm_bytes)
+        memcpy(host + l->warm_at, tiles->warm + lane0 * TIDE_WARM_ROWS, l->warm_bytes);
 }
 
 /* The launch that works on a device block with that map. */
@@ -174,6 +181,7 @@ static inline tide_device_fit tide_device_fit_of(const tide_fit_spec *spec, tide
     f.tiles.offset = (size_t *)(void *)(device + l->offset_at);
     f.tiles.y = (double *)(void *)(device + l->y_at);
     f.tiles.y_count = l->y_count;
+    f.tiles.warm = l->warm_bytes ? (double *)(void *)(device + l->warm_at) : NULL;
     f.results.n_series = l->lanes;
     f.results.slots = spec->slots;
     f.results.coef_rows = tide_coef_rows(spec);

@@ -5,6 +5,12 @@
  *     Q = n log S + 2 sum log|f_t| (multiplicative error only),   S = sum e_t^2,   n values present
  *     + penalty*beta/alpha where the fit spec has a penalty
  *
+ * and by absolute errors, the likelihood where e is Laplace's, its corner rounded off over delta:
+ *
+ *     Q = 2 n log S + 2 sum log|f_t|,   S = sum r_t,   r_t = sqrt(e_t^2 + delta^2)
+ *
+ * which differs in the gradient only by S and by e_t/r_t in place of e_t.
+ *
  * Parameters x, in this order (a form has those that apply):
  *
  *     level, trend, season_0..season_{n_free-1}   initial states, free; season_j is the state of steps t = j
@@ -67,6 +73,7 @@ typedef struct tide_ets_problem {
     double lower[4], upper[4]; /* usual region */
     double gap;                /* tide_ets_period_gap(m) */
     double penalty;
+    const double *delta; /* [1] half-width of the corner of |e| (absolute errors); NULL: squared errors */
 } tide_ets_problem;
 
 #define TIDE_ETS_WITHIN                                                                                      \
@@ -220,22 +227,24 @@ TIDE_FN tide_ets_moment tide_ets_moment_of(tide_ets_form form, tide_ets_par par,
 
 /* Runs the series through the states of x and writes the tape. Leaves S, and the product and exponent of prod
  * f (multiplicative error; else 1 and 0). S is infinite where multiplicative error meets an f <= 0: a
- * relative error has no meaning there (R takes log|f| and goes on). */
-TIDE_FN void tide_ets_forward(tide_ets_form form, const tide_ets_problem *p, const double *x, double *sum,
-                              double *product, double *exponent) {
+ * relative error has no meaning there (R takes log|f| and goes on). robust: by absolute errors, a constant.
+ */
+TIDE_FN void tide_ets_forward(tide_ets_form form, int robust, const tide_ets_problem *p, const double *x,
+                              double *sum, double *product, double *exponent) {
     size_t tide_stride = p->stride;
     (void)tide_stride;
     const int m = form.season == TIDE_NO ? 1 : p->season;
     const int n_states = tide_ets_n_states(form, p->n_free), n_tape = tide_ets_tape(form);
     double level[TIDE_LANES], trend[TIDE_LANES], s[TIDE_LANES], prod[TIDE_LANES], expo[TIDE_LANES],
         least[TIDE_LANES];
-    double alpha[TIDE_LANES], beta[TIDE_LANES], gamma[TIDE_LANES], phi[TIDE_LANES];
+    double alpha[TIDE_LANES], beta[TIDE_LANES], gamma[TIDE_LANES], phi[TIDE_LANES], corner[TIDE_LANES];
     TIDE_EACH_LANE(k) {
         tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(x, n_states, k), TIDE_STRIDE);
         alpha[k] = t.par.alpha;
         beta[k] = t.par.beta;
         gamma[k] = t.par.gamma;
         phi[k] = t.par.phi;
+        corner[k] = robust ? TIDE_AT(p->delta, 0, k) * TIDE_AT(p->delta, 0, k) : 0.0;
         level[k] = TIDE_AT(x, 0, k);
         trend[k] = form.trend != TIDE_NO ? TIDE_AT(x, 1, k) : 0.0;
         s[k] = 0.0;
@@ -256,7 +265,10 @@ TIDE_FN void tide_ets_forward(tide_ets_form form, const tide_ets_problem *p, con
                 tide_ets_moment o = tide_ets_moment_of(form, par, y[k], level[k], trend[k],
                                                        form.season != TIDE_NO ? TIDE_AT(ring, 0, k) : 0.0);
                 double e = tide_is_nan(y[k]) ? 0.0 : o.e;
-                s[k] = tide_fma(e, e, s[k]);
+                if (robust)
+                    s[k] += tide_is_nan(y[k]) ? 0.0 : tide_sqrt(tide_fma(e, e, corner[k]));
+                else
+                    s[k] = tide_fma(e, e, s[k]);
                 if (form.error == TIDE_MUL) {
                     double f = tide_is_nan(y[k]) ? 1.0 : o.f;
                     prod[k] *= f;
@@ -290,14 +302,14 @@ TIDE_FN void tide_ets_forward(tide_ets_form form, const tide_ets_problem *p, con
     }
 }
 
-/* Q from the sums of a forward pass, without the penalty. */
-TIDE_FN double tide_ets_objective(double n_obs, double sum, double product, double exponent) {
+/* Q from the sums of a forward pass, without the penalty. power: 1, or 2 by absolute errors. */
+TIDE_FN double tide_ets_objective(double n_obs, double power, double sum, double product, double exponent) {
     double log_f = tide_fma(exponent, 0x1.62e42fefa39efp-1, tide_log(product));
-    return tide_fma(n_obs, tide_log(tide_max(TIDE_ETS_LEAST_S, sum)), 2.0 * log_f);
+    return tide_fma(power * n_obs, tide_log(tide_max(TIDE_ETS_LEAST_S, sum)), 2.0 * log_f);
 }
 
 /* The derivative of Q by every parameter, from the tape and S of a forward pass at x: gradient [n]. */
-TIDE_FN void tide_ets_backward(tide_ets_form form, const tide_ets_problem *p, const double *x,
+TIDE_FN void tide_ets_backward(tide_ets_form form, int robust, const tide_ets_problem *p, const double *x,
                                const double *sum, double *gradient) {
     size_t tide_stride = p->stride;
     (void)tide_stride;
@@ -306,13 +318,14 @@ TIDE_FN void tide_ets_backward(tide_ets_form form, const tide_ets_problem *p, co
     const int n_tape = tide_ets_tape(form);
     double c[TIDE_LANES], lb[TIDE_LANES], bb[TIDE_LANES];
     double d_alpha[TIDE_LANES], d_beta[TIDE_LANES], d_gamma[TIDE_LANES], d_phi[TIDE_LANES];
-    double alpha[TIDE_LANES], beta[TIDE_LANES], gamma[TIDE_LANES], phi[TIDE_LANES];
+    double alpha[TIDE_LANES], beta[TIDE_LANES], gamma[TIDE_LANES], phi[TIDE_LANES], corner[TIDE_LANES];
     TIDE_EACH_LANE(k) {
         tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(x, n_states, k), TIDE_STRIDE);
         alpha[k] = t.par.alpha;
         beta[k] = t.par.beta;
         gamma[k] = t.par.gamma;
         phi[k] = t.par.phi;
+        corner[k] = robust ? TIDE_AT(p->delta, 0, k) * TIDE_AT(p->delta, 0, k) : 0.0;
         c[k] = 2.0 * TIDE_AT(p->n_obs, 0, k) / tide_max(TIDE_ETS_LEAST_S, sum[k]);
         lb[k] = bb[k] = d_alpha[k] = d_beta[k] = d_gamma[k] = d_phi[k] = 0.0;
     }
@@ -325,11 +338,12 @@ TIDE_FN void tide_ets_backward(tide_ets_form form, const tide_ets_problem *p, co
         double *ring_bar = p->ring_bar + (size_t)j * TIDE_STRIDE;
         TIDE_EACH_LANE(k) {
             double noted = TIDE_AT(tape, 0, k), e = tide_is_nan(noted) ? 0.0 : noted;
+            double pull = robust ? e / tide_sqrt(tide_fma(e, e, corner[k])) : e; /* dS/de */
             double sb = form.season != TIDE_NO ? TIDE_AT(ring_bar, 0, k) : 0.0, fb, qb;
             if (form.season == TIDE_MUL) {
                 double recip = TIDE_AT(tape, 1, k), q = TIDE_AT(tape, 2, k), s = TIDE_AT(tape, 3, k);
                 double l = q * lb[k], b = q * bb[k], g = s * sb;
-                double eb = tide_fma(alpha[k], l, tide_fma(gamma[k], g, c[k] * e));
+                double eb = tide_fma(alpha[k], l, tide_fma(gamma[k], g, c[k] * pull));
                 if (form.trend != TIDE_NO)
                     eb = tide_fma(beta[k], b, eb);
                 fb = tide_fma(-eb, 1.0 + e, 2.0) * recip;
@@ -349,11 +363,11 @@ TIDE_FN void tide_ets_backward(tide_ets_form form, const tide_ets_problem *p, co
                     eb = tide_fma(gamma[k], sb, eb);
                 if (form.error == TIDE_ADD) {
                     eps = e;
-                    fb = -tide_fma(c[k], e, eb);
+                    fb = -tide_fma(c[k], pull, eb);
                 } else {
                     double recip = TIDE_AT(tape, 1, k);
                     eps = TIDE_AT(tape, 2, k);
-                    fb = tide_fma(tide_fma(-c[k] * e, 1.0 + e, 2.0), recip, -eb);
+                    fb = tide_fma(tide_fma(-c[k] * pull, 1.0 + e, 2.0), recip, -eb);
                 }
                 fb = tide_is_nan(noted) ? 0.0 : fb;
                 d_alpha[k] = tide_fma(lb[k], eps, d_alpha[k]);
@@ -407,16 +421,23 @@ TIDE_FN void tide_ets_eval(tide_ets_form form, const tide_ets_problem *p, const 
     (void)tide_stride;
     const int n_states = tide_ets_n_states(form, p->n_free);
     double sum[TIDE_LANES], product[TIDE_LANES], exponent[TIDE_LANES];
-    tide_ets_forward(form, p, x, sum, product, exponent);
+    const int robust = p->delta != NULL;
+    if (robust)
+        tide_ets_forward(form, 1, p, x, sum, product, exponent);
+    else
+        tide_ets_forward(form, 0, p, x, sum, product, exponent);
     TIDE_EACH_LANE(k) {
-        double q = tide_ets_objective(TIDE_AT(p->n_obs, 0, k), sum[k], product[k], exponent[k]);
+        double q =
+            tide_ets_objective(TIDE_AT(p->n_obs, 0, k), robust ? 2.0 : 1.0, sum[k], product[k], exponent[k]);
         tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(x, n_states, k), TIDE_STRIDE);
         double ratio = form.trend != TIDE_NO ? t.par.beta / t.par.alpha : 0.0;
         q = tide_fma(p->penalty, ratio, q);
         TIDE_AT(value, 0, k) = tide_is_finite(sum[k]) ? q : TIDE_INF;
     }
-    if (gradient)
-        tide_ets_backward(form, p, x, sum, gradient);
+    if (gradient && robust)
+        tide_ets_backward(form, 1, p, x, sum, gradient);
+    else if (gradient)
+        tide_ets_backward(form, 0, p, x, sum, gradient);
 }
 
 #endif

@@ -5,6 +5,11 @@
  * in the states alone; exact for additive error), the others take the same states, and the best two by value
  * are remembered. Each of the two that are kept gets a search of its own; the better end counts.
  *
+ * A fit by absolute errors has one start, where the fit by likelihood has ended, and takes its delta from the
+ * errors there.
+ *
+ * Lanes with coefficients of an earlier fit begin with these and search once (ets_warm.h).
+ *
  * A trial outside the admissible region, or with an f <= 0 under multiplicative error, is a rejected step. */
 #ifndef TIDE_ETS_FIT_H
 #define TIDE_ETS_FIT_H
@@ -12,6 +17,7 @@
 #include "kernels/ets_admissible.h"
 #include "kernels/ets_gauss.h"
 #include "kernels/ets_start.h"
+#include "kernels/ets_warm.h"
 
 enum { TIDE_ETS_REFRESH = 4, TIDE_ETS_REFRESH_LAST = 8 };
 
@@ -30,6 +36,8 @@ typedef struct tide_ets_work {
     tide_ets_kept kept;      /* of the block at hand */
     double *base;            /* [n] starting states */
     double *begin, *refresh; /* [1] masks */
+    double *last_start;      /* [1] the last round of the screening that counts for the lane (ets_warm.h) */
+    const double *warm;      /* NULL, or the block's coefficients of this form: c of lane k at [c*32 + k] */
     double *polynomial;      /* [m+2] */
     double *final_state;     /* [2+m] */
     double *final_sum, *final_objective; /* [1] at the best point: S, and Q without the penalty */
@@ -55,7 +63,7 @@ TIDE_FN tide_ets_kept tide_ets_kept_place(double *at, int n, size_t tide_stride)
 
 /* Places everything but `kept` for n parameters of which n_box boxed; returns the end. */
 TIDE_FN size_t tide_ets_work_size(int n, int n_box, int m) {
-    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + (size_t)n + 4 + 2 * (size_t)m + 4;
+    return tide_boxqn_size(n, n_box) + tide_ets_columns_size(n, m) + (size_t)n + 5 + 2 * (size_t)m + 4;
 }
 
 TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_box, int m, size_t stride) {
@@ -68,7 +76,7 @@ TIDE_FN double *tide_ets_work_place(tide_ets_work *w, double *at, int n, int n_b
     at = tide_ets_columns_place(&w->columns, at, n, m, stride);
     w->base = at;
     at += (size_t)n * TIDE_STRIDE;
-    double **scalars[] = {&w->begin, &w->refresh, &w->final_sum, &w->final_objective};
+    double **scalars[] = {&w->begin, &w->refresh, &w->last_start, &w->final_sum, &w->final_objective};
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; ++i, at += TIDE_STRIDE)
         *scalars[i] = at;
     w->polynomial = at;
@@ -243,6 +251,30 @@ TIDE_CALLED void tide_ets_choose(const tide_ets_work *w) {
     tide_lanes_copy(q->x, kept->x[1], second, q->n, tide_stride);
 }
 
+/* After the first start: the last round of the screening that counts for each lane, one more for warm ones.
+ * Returns the last one that the block needs. */
+TIDE_CALLED int tide_ets_warm_rounds(const tide_ets_work *w) {
+    size_t tide_stride = w->q.stride;
+    (void)tide_stride;
+    int rounds = w->n_starts;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        int warm = w->warm && !tide_is_nan(w->warm[k]), last = w->n_starts + warm;
+        TIDE_AT(w->last_start, 0, k) = (double)last;
+        if (TIDE_AT(w->kept.usable, 0, k) != 0.0 && last > rounds)
+            rounds = last;
+    }
+    return rounds;
+}
+
+/* After the screening: warm lanes search once. */
+TIDE_CALLED void tide_ets_warm_once(const tide_ets_work *w) {
+    size_t tide_stride = w->q.stride;
+    (void)tide_stride;
+    for (int k = 0; w->warm && k < TIDE_LANES; ++k)
+        if (!tide_is_nan(w->warm[k]))
+            TIDE_AT(w->kept.value[1], 0, k) = TIDE_INF;
+}
+
 /* Marks lanes that want a new Gauss-Newton Hessian; returns whether any does. */
 TIDE_CALLED int tide_ets_wants_hessian(const tide_ets_work *w) {
     const tide_boxqn *q = &w->q;
@@ -259,8 +291,9 @@ TIDE_CALLED int tide_ets_wants_hessian(const tide_ets_work *w) {
     return any;
 }
 
-/* Final states at each lane's own length, S and Q at the best point. Free seasonal states are normalised
- * first (sum 0 or mean 1, the level takes up the rest), as R reports them; f does not change by that. */
+/* Final states at each lane's own length, S = sum e^2 and Q (by absolute errors with delta 0) at the best
+ * point. Free seasonal states are normalised first (sum 0 or mean 1, the level takes up the rest), as R
+ * reports them; f does not change by that. */
 TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, const tide_ets_work *w,
                              const int32_t *length) {
     size_t tide_stride = p->stride;
@@ -270,6 +303,7 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
     const double *x = w->q.x;
     double level[TIDE_LANES], trend[TIDE_LANES], sum[TIDE_LANES], prod[TIDE_LANES], expo[TIDE_LANES];
     double alpha[TIDE_LANES], beta[TIDE_LANES], gamma[TIDE_LANES], phi[TIDE_LANES], mean[TIDE_LANES];
+    double total[TIDE_LANES]; /* sum |e| */
     TIDE_EACH_LANE(k) {
         tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(x, n_states, k), TIDE_STRIDE);
         alpha[k] = t.par.alpha;
@@ -278,7 +312,7 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
         phi[k] = t.par.phi;
         level[k] = TIDE_AT(x, 0, k);
         trend[k] = form.trend != TIDE_NO ? TIDE_AT(x, 1, k) : 0.0;
-        sum[k] = expo[k] = mean[k] = 0.0;
+        sum[k] = total[k] = expo[k] = mean[k] = 0.0;
         prod[k] = 1.0;
     }
     if (form.season != TIDE_NO)
@@ -308,6 +342,7 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
             double e = tide_is_nan(y[k]) ? 0.0 : o.e;
             int on = t < length[k];
             sum[k] = tide_fma(e, e, sum[k]);
+            total[k] += tide_abs(e);
             if (form.error == TIDE_MUL) {
                 prod[k] *= tide_is_nan(y[k]) ? 1.0 : o.f;
                 tide_ets_split(&prod[k], &expo[k]);
@@ -321,8 +356,8 @@ TIDE_FN void tide_ets_finish(tide_ets_form form, const tide_ets_problem *p, cons
     }
     TIDE_EACH_LANE(k) {
         TIDE_AT(w->final_sum, 0, k) = sum[k];
-        TIDE_AT(w->final_objective, 0, k) =
-            tide_ets_objective(TIDE_AT(p->n_obs, 0, k), sum[k], prod[k], expo[k]);
+        TIDE_AT(w->final_objective, 0, k) = tide_ets_objective(
+            TIDE_AT(p->n_obs, 0, k), p->delta ? 2.0 : 1.0, p->delta ? total[k] : sum[k], prod[k], expo[k]);
         TIDE_AT(w->final_state, 0, k) = level[k];
         TIDE_AT(w->final_state, 1, k) = trend[k];
     }

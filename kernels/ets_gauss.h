@@ -6,6 +6,10 @@
  *
  *     Hessian  ~  (2n/S) sum (E_t + e_t h)(E_t + e_t h)'  =  (2n/S) sum E_t E_t' + g h' + h g' - 2n h h'
  *
+ * By absolute errors (ets_eval.h) S = sum r_t and each term of the first sum has the weight 1/r_t of an
+ * iteratively reweighted fit; the last 2n becomes 2n + (2n/S) sum delta^2/r_t, and the matrix stays a sum of
+ * squares.
+ *
  * E_t comes from forward sensitivities, one column a parameter: the derivatives of level, trend and the ring
  * of seasonal states by that parameter, carried along with the states. Forms without multiplicative season
  * are linear in their states; with it the same is done in terms of e (see ets_eval.h). E is kept for
@@ -168,6 +172,23 @@ TIDE_CALLED void tide_ets_accumulate(double *packed, const double *e, int n, int
     }
 }
 
+/* A step by absolute errors, y its values (NaN where missing) and square its e^2: scales the step's n columns
+ * by sqrt(w) and adds r to sum, r - w e^2 = delta^2/r to lost. */
+TIDE_FN void tide_ets_reweigh(double *e, int n, const double *y, const double *square, const double *delta,
+                              double *sum, double *lost, size_t tide_stride) {
+    (void)tide_stride;
+    double share[TIDE_CHUNK];
+    TIDE_EACH_OF_CHUNK(k) {
+        double corner = delta[k] * delta[k], r = tide_sqrt(square[k] + corner), w = 1.0 / r;
+        int missing = tide_is_nan(y[k]);
+        share[k] = tide_sqrt(w);
+        sum[k] += missing ? 0.0 : r;
+        lost[k] += missing ? 0.0 : corner * w;
+    }
+    for (int i = 0; i < n; ++i)
+        TIDE_EACH_OF_CHUNK(k) TIDE_OF(e, i, k) *= share[k];
+}
+
 /* The parts of the drives: derivatives of the coefficients by the boxed parameters. */
 typedef struct tide_ets_drives {
     double one[TIDE_CHUNK], a_trend[TIDE_CHUNK], a_season[TIDE_CHUNK];
@@ -213,6 +234,7 @@ TIDE_FN void tide_ets_gauss_chunk(tide_ets_form form, const tide_ets_problem *p,
     const int n = n_states + tide_ets_n_box(form);
     double *sums = q->factor;
     double level[TIDE_CHUNK], trend[TIDE_CHUNK], sum[TIDE_CHUNK];
+    double lost[TIDE_CHUNK]; /* S - sum w e^2 by absolute errors, else 0 */
     double alpha[TIDE_CHUNK], beta[TIDE_CHUNK], gamma[TIDE_CHUNK];
     double slope[TIDE_CHUNK], slope_u1[TIDE_CHUNK], slope_phi[TIDE_CHUNK]; /* of the penalty */
     tide_ets_now now;
@@ -234,7 +256,7 @@ TIDE_FN void tide_ets_gauss_chunk(tide_ets_form form, const tide_ets_problem *p,
         slope_phi[k] = p->penalty * t.beta_phi / t.par.alpha;
         level[k] = TIDE_AT(q->x, 0, k0 + k);
         trend[k] = form.trend != TIDE_NO ? TIDE_AT(q->x, 1, k0 + k) : 0.0;
-        sum[k] = 0.0;
+        sum[k] = lost[k] = 0.0;
     }
     for (int j = 0; form.season != TIDE_NO && j < m; ++j) {
         const double *from = j < p->n_free ? &TIDE_AT(q->x, n_core + j, k0) : &TIDE_AT(p->fixed, j, k0);
@@ -265,6 +287,7 @@ TIDE_FN void tide_ets_gauss_chunk(tide_ets_form form, const tide_ets_problem *p,
                 continue;
             }
             double *season = columns->season + (size_t)j * TIDE_CHUNK_STRIDE;
+            double square[TIDE_CHUNK];
             TIDE_EACH_OF_CHUNK(k) {
                 tide_ets_par par = {alpha[k], beta[k], gamma[k], now.phi[k]};
                 tide_ets_moment o = tide_ets_moment_of(form, par, y[k], level[k], trend[k],
@@ -284,14 +307,17 @@ TIDE_FN void tide_ets_gauss_chunk(tide_ets_form form, const tide_ets_problem *p,
                 now.a1[k] = tide_fma(alpha[k], u, 1.0);
                 now.b1[k] = beta[k] * u;
                 now.g1[k] = tide_fma(gamma[k], u, 1.0);
-                sum[k] = tide_fma(u, u, sum[k]);
+                square[k] = u * u;
+                sum[k] = p->delta ? sum[k] : tide_fma(u, u, sum[k]);
                 level[k] = o.level;
                 trend[k] = o.trend;
                 if (form.season != TIDE_NO)
                     season[k] = o.season;
             }
-            y += TIDE_TILE_WIDTH;
             tide_ets_carry(form, columns, &now, &drives, n_states, n_columns, m, j, e, tide_stride);
+            if (p->delta)
+                tide_ets_reweigh(e, n_columns, y, square, &TIDE_AT(p->delta, 0, k0), sum, lost, tide_stride);
+            y += TIDE_TILE_WIDTH;
             if (form.season != TIDE_NO && t / m % TIDE_ETS_BLOCK == 0) /* a slot is visited once a period */
                 for (int c = 0; c < n_columns; ++c)
                     tide_ets_tidy(columns->ring + (size_t)(c * m + j) * TIDE_CHUNK_STRIDE, 1, tide_stride);
@@ -313,9 +339,10 @@ TIDE_FN void tide_ets_gauss_chunk(tide_ets_form form, const tide_ets_problem *p,
             TIDE_OF(columns->level, c, k) = g;
             TIDE_OF(columns->trend, c, k) = TIDE_OF(columns->log_f, c, k) / TIDE_AT(p->n_obs, 0, k0 + k);
         }
-    double factor[TIDE_CHUNK], on[TIDE_CHUNK];
+    double factor[TIDE_CHUNK], on[TIDE_CHUNK], turn[TIDE_CHUNK];
     TIDE_EACH_OF_CHUNK(k) {
         factor[k] = 2.0 * TIDE_AT(p->n_obs, 0, k0 + k) / tide_max(TIDE_ETS_LEAST_S, sum[k]);
+        turn[k] = 2.0 * TIDE_AT(p->n_obs, 0, k0 + k) + factor[k] * lost[k];
         on[k] = refresh ? TIDE_AT(refresh, 0, k0 + k) : 1.0;
     }
     for (int i = 0; i < n_columns; ++i)
@@ -326,8 +353,7 @@ TIDE_FN void tide_ets_gauss_chunk(tide_ets_form form, const tide_ets_problem *p,
                 if (form.error == TIDE_MUL) {
                     double gi = TIDE_OF(columns->level, i, k), gl = TIDE_OF(columns->level, l, k);
                     double hi = TIDE_OF(columns->trend, i, k), hl = TIDE_OF(columns->trend, l, k);
-                    double count = TIDE_AT(p->n_obs, 0, k0 + k);
-                    h = tide_fma(gi, hl, tide_fma(hi, gl - 2.0 * count * hl, h));
+                    h = tide_fma(gi, hl, tide_fma(hi, gl - turn[k] * hl, h));
                 }
                 TIDE_AT(q->hessian, at, k0 + k) = on[k] != 0.0 ? h : TIDE_AT(q->hessian, at, k0 + k);
             }

@@ -5,6 +5,12 @@
  * out. Candidates: the ETS forms by their number, then naive, snaive, drift and mean tide_fit_end fallbacks,
  * order, weights, outcome, unused slots zeroed
  *
+ * Family ETS_ROBUST, in average mode: every form that a series takes is fitted by absolute errors too, from
+ * where the fit by likelihood has ended. loglik and criterion of these members are of Laplace's distribution,
+ * -2 log L = 2n log sum|e_t| + 2 sum log|f_t| (multiplicative error) less constants, comparable among
+ * themselves only: each set of members is weighted on its own and they share half and half. sigma2 remains
+ * the mean square of the errors.
+ *
  * begin and end are for one block, a candidate for all blocks of the range that starts at the one given.
  * Candidates may come in any order, each in a launch of its own: the best `slots` by (criterion, family,
  * form) are kept, one in likelihood mode. CUDA: thread g has tile g/32, lane0 g%32, workspace base + g,
@@ -30,6 +36,12 @@
 #include "kernels/criteria.h"
 #include "kernels/fit_search.h"
 #include "kernels/naive.h"
+
+/* Absolute errors are rounded off over this share of the likelihood fit's root mean square error: forecasts
+ * of M3 are as good anywhere from 0.02 to 0.6, and the search takes fewer rounds the rounder the corner is.
+ * The least delta is for perfect fits (values are scaled to a mean near 1). */
+#define TIDE_FIT_CORNER 0.4
+#define TIDE_FIT_LEAST_CORNER 1e-12
 
 enum { TIDE_CANDIDATES = TIDE_ETS_FORMS + 4 };
 
@@ -61,7 +73,7 @@ TIDE_FN void tide_fit_begin(const tide_fit_block *b) {
         TIDE_AT(w.high, 0, k) = high[k];
         TIDE_AT(w.tried, 0, k) = 0.0;
     }
-    if (b->spec->season > 1 && tide_fit_wants(b->spec, TIDE_FAMILY_ETS)) {
+    if (b->spec->season > 1 && (b->spec->families & TIDE_FAMILIES_ETS)) {
         tide_ets_problem p = tide_fit_problem(b, &w, TIDE_ADD);
         tide_ets_decompose(TIDE_ADD, &p, w.season_add, w.ring);
         tide_ets_decompose(TIDE_MUL, &p, w.season_mul, w.ring);
@@ -89,9 +101,13 @@ typedef struct tide_fit_member {
     double level_scale, season_scale; /* what the states have to be multiplied by */
 } tide_fit_member;
 
-/* Is member slot a of series i ranked before b? */
+/* Is member slot a of series i ranked before b? Fits by absolute errors come last: their criterion is of
+ * another likelihood. */
 TIDE_FN int tide_fit_before(double criterion_a, int family_a, int form_a, double criterion_b, int family_b,
                             int form_b) {
+    int robust_a = family_a == TIDE_FAMILY_ETS_ROBUST, robust_b = family_b == TIDE_FAMILY_ETS_ROBUST;
+    if (robust_a != robust_b)
+        return robust_b;
     if (criterion_a != criterion_b)
         return criterion_a < criterion_b;
     return family_a != family_b ? family_a < family_b : form_a < form_b;
@@ -174,6 +190,35 @@ TIDE_FN int tide_fit_takes(const tide_fit_block *b, tide_ets_form form, int n_pa
     return any;
 }
 
+/* After the fit by likelihood: sets the block's delta from its errors. */
+TIDE_FN void tide_fit_corner(const tide_fit_block *b, const tide_fit_work *f, const tide_ets_work *w) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    TIDE_EACH_LANE(k) {
+        double mean_square = TIDE_AT(w->final_sum, 0, k) / TIDE_AT(f->n_obs, 0, k);
+        double delta = TIDE_FIT_CORNER * tide_sqrt(mean_square);
+        TIDE_AT(f->delta, 0, k) = tide_max(TIDE_FIT_LEAST_CORNER, delta);
+    }
+}
+
+/* Before the fit by absolute errors: leaves only those lanes usable whose fit by likelihood has an end, and
+ * makes it the trial (anything finite in the others); returns whether any lane is. */
+TIDE_FN int tide_fit_takes_again(const tide_ets_work *w) {
+    const tide_boxqn *q = &w->q;
+    const tide_ets_kept *kept = &w->kept;
+    size_t tide_stride = q->stride;
+    (void)tide_stride;
+    int any = 0;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        int ok = TIDE_AT(kept->usable, 0, k) != 0.0 && TIDE_AT(kept->status[0], 0, k) != TIDE_QN_FAILED;
+        TIDE_AT(kept->usable, 0, k) = ok ? 1.0 : 0.0;
+        for (int i = 0; i < q->n; ++i)
+            TIDE_AT(q->trial, i, k) = ok ? TIDE_AT(kept->x[0], i, k) : 0.5;
+        any |= ok;
+    }
+    return any;
+}
+
 /* Merges what the searches of the block have found into its results. */
 TIDE_FN void tide_fit_gather(const tide_fit_block *b, int id, const tide_ets_problem *p, const tide_ets_work *w) {
     const tide_ets_form form = tide_ets_form_of(id);
@@ -188,7 +233,7 @@ TIDE_FN void tide_fit_gather(const tide_fit_block *b, int id, const tide_ets_pro
                sum = TIDE_AT(w->final_sum, 0, k);
         tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(w->q.x, n_states, k), TIDE_STRIDE);
         tide_fit_member m;
-        m.family = TIDE_FAMILY_ETS;
+        m.family = p->delta ? TIDE_FAMILY_ETS_ROBUST : TIDE_FAMILY_ETS;
         m.form = id;
         m.converged = TIDE_AT(w->q.status, 0, k) == TIDE_QN_CONVERGED;
         m.n_params = n_params;
@@ -228,37 +273,52 @@ TIDE_FN void tide_fit_ets(const tide_fit_block *first, int id) {
     w.keep = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : 2;
     w.q.tolerance = 1e-5;
     w.q.round_limit = (double)spec->max_iterations;
-    int any = 0;
-    for (size_t i = 0; i <= first->n_blocks; ++i) {
-        int searching = i == first->n_blocks;
-        if (searching && !any)
-            return;
-        tide_fit_block b = tide_fit_block_at(first, searching ? 0 : i);
-        f = tide_fit_place(&b);
-        tide_ets_problem p = tide_fit_problem(&b, &f, form.season);
-        tide_fit_feed feed;
-        w.kept = tide_ets_kept_place(f.kept, n, b.stride);
-        if (searching) {
-            tide_fit_feed_begin(&feed, &b, &p, &w);
-        } else {
-            int takes = tide_fit_takes(&b, form, n_params, w.kept.usable);
-            any |= takes;
-            tide_ets_kept_begin(&w);
-            if (!takes)
-                continue;
-            tide_ets_prepare(form, &p, &w);
-            tide_ets_set_start(form, &p, &w, 0);
+    /* By likelihood, then by absolute errors from there: one loop, so that the rounds are compiled once. */
+    const int robust = spec->ets_mode == TIDE_ETS_AVERAGE && tide_fit_wants(spec, TIDE_FAMILY_ETS_ROBUST),
+              passes = robust ? 2 : 1;
+    for (int pass = 0; pass < passes; ++pass) {
+        int any = 0;
+        for (size_t i = 0; i <= first->n_blocks; ++i) {
+            int searching = i == first->n_blocks;
+            if (searching && !any)
+                return;
+            tide_fit_block b = tide_fit_block_at(first, searching ? 0 : i);
+            f = tide_fit_place(&b);
+            tide_ets_problem p = tide_fit_problem(&b, &f, form.season);
+            tide_fit_feed feed;
+            p.delta = pass > 0 ? f.delta : NULL;
+            w.kept = tide_ets_kept_place(f.kept, n, b.stride);
+            w.warm = pass > 0 ? NULL : tide_fit_warm(&b, id);
+            if (searching) {
+                tide_fit_feed_begin(&feed, &b, &p, &w);
+            } else {
+                int takes = pass > 0 ? tide_fit_takes_again(&w)
+                                     : tide_fit_takes(&b, form, n_params, w.kept.usable);
+                any |= takes;
+                tide_ets_kept_begin(&w);
+                if (!takes)
+                    continue;
+                if (pass == 0) {
+                    tide_ets_prepare(form, &p, &w);
+                    tide_ets_set_start(form, &p, &w, 0);
+                    tide_ets_warm_start(form, &p, &w.q, w.warm);
+                }
+            }
+            tide_fit_rounds(form, &p, &w, searching ? &feed : NULL);
         }
-        tide_fit_rounds(form, &p, &w, searching ? &feed : NULL);
-    }
-    for (size_t i = 0; i < first->n_blocks; ++i) {
-        tide_fit_block b = tide_fit_block_at(first, i);
-        f = tide_fit_place(&b);
-        tide_ets_problem p = tide_fit_problem(&b, &f, form.season);
-        w.kept = tide_ets_kept_place(f.kept, n, b.stride);
-        tide_ets_choose(&w);
-        tide_ets_finish(form, &p, &w, b.tiles->length + tide_fit_lane(&b, 0));
-        tide_fit_gather(&b, id, &p, &w);
+        for (size_t i = 0; i < first->n_blocks; ++i) {
+            tide_fit_block b = tide_fit_block_at(first, i);
+            f = tide_fit_place(&b);
+            tide_ets_problem p = tide_fit_problem(&b, &f, form.season);
+            p.delta = pass > 0 ? f.delta : NULL;
+            w.kept = tide_ets_kept_place(f.kept, n, b.stride);
+            tide_ets_choose(&w);
+            tide_ets_finish(form, &p, &w, b.tiles->length + tide_fit_lane(&b, 0));
+            if (pass > 0 || tide_fit_wants(spec, TIDE_FAMILY_ETS))
+                tide_fit_gather(&b, id, &p, &w);
+            if (pass + 1 < passes)
+                tide_fit_corner(&b, &f, &w);
+        }
     }
 }
 
@@ -301,7 +361,7 @@ TIDE_FN int tide_fit_benchmark(const tide_fit_block *b, const tide_fit_work *f, 
  * own. */
 TIDE_FN void tide_fit_candidate(const tide_fit_block *first, int id) {
     if (id < TIDE_ETS_FORMS) {
-        if (tide_fit_wants(first->spec, TIDE_FAMILY_ETS) && ((first->spec->ets_forms >> id) & 1u))
+        if ((first->spec->families & TIDE_FAMILIES_ETS) && ((first->spec->ets_forms >> id) & 1u))
             tide_fit_ets(first, id);
         return;
     }
@@ -370,7 +430,27 @@ TIDE_FN void tide_fit_swap(tide_results *r, size_t i, size_t a, size_t b) {
 #undef TIDE_SWAP_
 }
 
-/* Orders the members of series i by rank and turns their criteria into weights; returns how many are kept. */
+/* Gives members [from, to) of series i, in order of rank, weights by criterion that sum to share; returns how
+ * many are kept, the first ones. */
+TIDE_FN size_t tide_fit_share(const tide_fit_spec *spec, tide_results *r, size_t i, size_t from, size_t to,
+                              double share) {
+    size_t n = r->n_series, keep = from;
+    double total = 0.0, kept = 0.0;
+    for (size_t j = from; j < to; ++j) {
+        double behind = r->criterion[j * n + i] - r->criterion[from * n + i];
+        double w = j == from ? 1.0 : tide_is_finite(behind) ? tide_exp(-behind / spec->temperature) : 0.0;
+        r->weight[j * n + i] = w;
+        total += w;
+    }
+    for (; keep < to && (keep == from || r->weight[keep * n + i] >= spec->min_weight * total); ++keep)
+        kept += r->weight[keep * n + i];
+    for (size_t j = from; j < keep; ++j)
+        r->weight[j * n + i] = share * (r->weight[j * n + i] / kept);
+    return keep - from;
+}
+
+/* Orders the members of series i by rank and turns their criteria into weights, half for each set where there
+ * are fits by likelihood and by absolute errors; returns how many are kept. */
 TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i, int count) {
     size_t n = r->n_series, members = (size_t)count;
     for (size_t j = 0; j + 1 < members; ++j) {
@@ -382,19 +462,16 @@ TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i,
         if (best != j)
             tide_fit_swap(r, i, j, best);
     }
-    double total = 0.0, kept = 0.0;
-    for (size_t j = 0; j < members; ++j) {
-        double behind = r->criterion[j * n + i] - r->criterion[i];
-        double w = j == 0 ? 1.0 : tide_is_finite(behind) ? tide_exp(-behind / spec->temperature) : 0.0;
-        r->weight[j * n + i] = w;
-        total += w;
-    }
-    size_t keep = 0;
-    for (; keep < members && (keep == 0 || r->weight[keep * n + i] >= spec->min_weight * total); ++keep)
-        kept += r->weight[keep * n + i];
-    for (size_t j = 0; j < keep; ++j)
-        r->weight[j * n + i] /= kept;
-    return (int)keep;
+    size_t first = 0; /* of the robust members */
+    while (first < members && r->family[first * n + i] != TIDE_FAMILY_ETS_ROBUST)
+        ++first;
+    if (first == 0 || first == members)
+        return (int)tide_fit_share(spec, r, i, 0, members, 1.0);
+    size_t keep = tide_fit_share(spec, r, i, 0, first, 0.5);
+    size_t robust = tide_fit_share(spec, r, i, first, members, 0.5);
+    for (size_t j = 0; j < robust && first > keep; ++j)
+        tide_fit_swap(r, i, keep + j, first + j);
+    return (int)(keep + robust);
 }
 
 /* Zeroes slots [from, slots) of series i. */

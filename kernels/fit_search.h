@@ -22,7 +22,7 @@ typedef struct tide_fit_feed {
     size_t job[TIDE_LANES];     /* job of the lane; TIDE_FIT_IDLE: none */
     int32_t length[TIDE_LANES]; /* steps of the series in the lane; 0 for none */
     int32_t filled[TIDE_LANES]; /* steps of y_flight that may hold values */
-    double *n_obs, *fixed, *y;  /* of the series in flight */
+    double *n_obs, *delta, *fixed, *y; /* of the series in flight */
 } tide_fit_feed;
 
 #define TIDE_FIT_IDLE ((size_t)-1)
@@ -55,9 +55,10 @@ TIDE_FN void tide_fit_feed_begin(tide_fit_feed *feed, const tide_fit_block *firs
 #if TIDE_LANES > 1
     tide_fit_work f = tide_fit_place(first);
     feed->n_obs = f.n_obs_flight;
+    feed->delta = f.delta_flight;
     feed->fixed = f.fixed_flight;
     feed->y = first->y_flight;
-    TIDE_EACH_LANE(k) TIDE_AT(feed->n_obs, 0, k) = 1.0;
+    TIDE_EACH_LANE(k) TIDE_AT(feed->n_obs, 0, k) = TIDE_AT(feed->delta, 0, k) = 1.0;
     for (int j = 0; j < p->season; ++j)
         TIDE_EACH_LANE(k) TIDE_AT(feed->fixed, j, k) = 1.0;
     for (int i = 0; i < w->q.n; ++i)
@@ -65,6 +66,7 @@ TIDE_FN void tide_fit_feed_begin(tide_fit_feed *feed, const tide_fit_block *firs
     for (size_t i = 0; i < (size_t)first->rows * TIDE_TILE_WIDTH; ++i)
         feed->y[i] = TIDE_NAN;
     p->n_obs = feed->n_obs;
+    p->delta = p->delta ? feed->delta : NULL;
     p->fixed = feed->fixed;
     p->y = feed->y;
 #else
@@ -81,6 +83,7 @@ TIDE_FN void tide_fit_load_series(tide_fit_feed *feed, const tide_fit_block *b, 
     const double *y = tide_fit_y(b) + from, *fixed = season_kind == TIDE_MUL ? f.season_mul : f.season_add;
 #if TIDE_LANES == 1
     p->n_obs = f.n_obs;
+    p->delta = p->delta ? f.delta : NULL;
     p->fixed = fixed;
     p->y = y;
 #else
@@ -90,6 +93,8 @@ TIDE_FN void tide_fit_load_series(tide_fit_feed *feed, const tide_fit_block *b, 
         feed->y[(size_t)t * TIDE_TILE_WIDTH + (size_t)k] = TIDE_NAN;
     feed->filled[k] = length;
     TIDE_AT(feed->n_obs, 0, k) = TIDE_AT(f.n_obs, 0, from);
+    if (p->delta)
+        TIDE_AT(feed->delta, 0, k) = TIDE_AT(f.delta, 0, from);
     for (int j = 0; season_kind != TIDE_NO && j < p->season; ++j)
         TIDE_AT(feed->fixed, j, k) = TIDE_AT(fixed, j, from);
 #endif
@@ -145,6 +150,7 @@ TIDE_FN void tide_fit_rounds(tide_ets_form form, tide_ets_problem *p, const tide
     const tide_boxqn *q = &w->q;
     const int n_states = tide_ets_n_states(form, p->n_free);
     const double gentle = 1e-6, first_lambda = 1e-2;
+    int last = w->n_starts; /* round of the screening */
     for (int round = 0;; ++round) {
         const int loading = feed && round % TIDE_ETS_REFRESH == 0;
         if (loading && tide_fit_exchange(form, feed, p, w) == 0)
@@ -166,12 +172,18 @@ TIDE_FN void tide_fit_rounds(tide_ets_form form, tide_ets_problem *p, const tide
             tide_boxqn_start(q, NULL, gentle);
             wanted = n_states;
         } else { /* it with its states solved for, then the others with the same states */
-            if (round > 1)
+            if (round > 1) {
+                tide_ets_warm_shut(q, w->last_start, round);
                 tide_boxqn_start(q, NULL, gentle);
+            }
             tide_ets_note_start(w, n_states, round == 1);
-            if (round == w->n_starts)
+            if (round == 1)
+                last = tide_ets_warm_rounds(w);
+            if (round == last) {
+                tide_ets_warm_once(w);
                 return;
-            tide_ets_set_start(form, p, w, round);
+            }
+            tide_ets_set_start(form, p, w, round < w->n_starts ? round : 0);
             continue;
         }
         if (wanted > 0)

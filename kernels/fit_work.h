@@ -6,11 +6,11 @@
  *
  * Memory in doubles a lane, m = season, n = most parameters of a form. What a block carries from stage to stage:
  *
- *     | n_obs span low high tried | season_add [m] | season_mul [m] | kept starts [5 + 2n] |
+ *     | n_obs span low high tried delta | season_add [m] | season_mul [m] | kept starts [5 + 2n] |
  *
  * and scratch that the blocks of a range share, rows = longest tile of the range:
  *
- *     | ring [m] | ring_bar [m] | tape [5 rows] | in flight: n_obs, fixed [m] (several lanes) | work |
+ *     | ring [m] | ring_bar [m] | tape [5 rows] | in flight: n_obs, delta, fixed [m] (several lanes) | work |
  *
  * Several lanes also have the values in flight, y [rows*TIDE_TILE_WIDTH] a range, laid out like a tile. */
 #ifndef TIDE_FIT_WORK_H
@@ -37,10 +37,11 @@ typedef struct tide_fit_work {
     double *n_obs, *span, *low,
         *high;     /* [1] values present; steps from first to last; least and largest value */
     double *tried; /* [1] 1 once a candidate took the series */
+    double *delta; /* [1] of the form at hand, for its fit by absolute errors */
     double *season_add, *season_mul; /* [m] decompositions */
     double *kept;                    /* tide_ets_kept of the form at hand */
     double *ring, *ring_bar, *tape;
-    double *n_obs_flight, *fixed_flight; /* several lanes: of the series in flight */
+    double *n_obs_flight, *delta_flight, *fixed_flight; /* several lanes: of the series in flight */
     double *rest;
 } tide_fit_work;
 
@@ -57,13 +58,13 @@ TIDE_FN int tide_fit_n_most(const tide_fit_spec *spec) {
 
 /* Doubles a lane that a block carries. */
 TIDE_FN size_t tide_fit_carry_size(const tide_fit_spec *spec) {
-    return 5 + 2 * (size_t)spec->season + tide_ets_kept_size(tide_fit_n_most(spec));
+    return 6 + 2 * (size_t)spec->season + tide_ets_kept_size(tide_fit_n_most(spec));
 }
 
 /* Doubles a lane of scratch, for tiles of at most `rows` steps. */
 TIDE_FN size_t tide_fit_scratch_size(const tide_fit_spec *spec, int32_t rows) {
     size_t m = (size_t)spec->season;
-    return 2 * m + (size_t)TIDE_ETS_TAPE_MAX * (size_t)rows + (TIDE_LANES > 1 ? 1 + m : 0) +
+    return 2 * m + (size_t)TIDE_ETS_TAPE_MAX * (size_t)rows + (TIDE_LANES > 1 ? 2 + m : 0) +
            tide_ets_work_size(tide_fit_n_most(spec), 4, spec->season);
 }
 
@@ -82,14 +83,16 @@ TIDE_FN tide_fit_work tide_fit_place(const tide_fit_block *b) {
     w.low = at + 2 * TIDE_STRIDE;
     w.high = at + 3 * TIDE_STRIDE;
     w.tried = at + 4 * TIDE_STRIDE;
-    w.season_add = at + 5 * TIDE_STRIDE;
+    w.delta = at + 5 * TIDE_STRIDE;
+    w.season_add = at + 6 * TIDE_STRIDE;
     w.season_mul = w.season_add + m;
     w.kept = w.season_mul + m;
     w.ring = b->scratch;
     w.ring_bar = w.ring + m;
     w.tape = w.ring_bar + m;
     w.n_obs_flight = w.tape + (size_t)TIDE_ETS_TAPE_MAX * (size_t)b->rows * TIDE_STRIDE;
-    w.fixed_flight = w.n_obs_flight + (TIDE_LANES > 1 ? TIDE_STRIDE : 0);
+    w.delta_flight = w.n_obs_flight + (TIDE_LANES > 1 ? TIDE_STRIDE : 0);
+    w.fixed_flight = w.delta_flight + (TIDE_LANES > 1 ? TIDE_STRIDE : 0);
     w.rest = w.fixed_flight + (TIDE_LANES > 1 ? m : 0);
     return w;
 }
@@ -119,6 +122,14 @@ TIDE_FN int tide_fit_wants(const tide_fit_spec *spec, int family) {
     return (int)((spec->families >> family) & 1u);
 }
 
+/* Stored coefficients of a form for this block, or NULL. */
+TIDE_FN const double *tide_fit_warm(const tide_fit_block *b, int id) {
+    if (!b->tiles->warm)
+        return NULL;
+    size_t row = b->tile * TIDE_WARM_ROWS + (size_t)id * TIDE_ETS_COEF_ROWS;
+    return b->tiles->warm + row * TIDE_TILE_WIDTH + b->lane0;
+}
+
 /* The problem of a form on this block. */
 TIDE_FN tide_ets_problem tide_fit_problem(const tide_fit_block *b, const tide_fit_work *w, int season_kind) {
     tide_ets_problem p;
@@ -138,6 +149,7 @@ TIDE_FN tide_ets_problem tide_fit_problem(const tide_fit_block *b, const tide_fi
         p.upper[i] = b->spec->upper[i];
     }
     p.gap = p.season > 1 ? tide_ets_period_gap(p.season) : 0.0;
+    p.delta = NULL;
     p.penalty = b->spec->ets_mode == TIDE_ETS_AVERAGE ? b->spec->penalty : 0.0;
     return p;
 }

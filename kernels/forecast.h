@@ -57,7 +57,8 @@ TIDE_FN size_t tide_forecast_workspace(const tide_forecast_spec *spec, int n_mem
 TIDE_FN int tide_smoother_of(const tide_member_view *v, int season, tide_smoother *out) {
     tide_ets_par fixed = {0.0, 0.0, 0.0, 1.0};
     tide_smoother s;
-    s.form = tide_ets_form_of(v->family == TIDE_FAMILY_ETS      ? v->form
+    const int ets = (int)(TIDE_FAMILIES_ETS >> (v->family & 31) & 1u);
+    s.form = tide_ets_form_of(ets                               ? v->form
                               : v->family == TIDE_FAMILY_SNAIVE ? TIDE_ETS_ANA
                               : v->family == TIDE_FAMILY_DRIFT  ? TIDE_ETS_AAN
                                                                 : TIDE_ETS_ANN);
@@ -72,6 +73,7 @@ TIDE_FN int tide_smoother_of(const tide_member_view *v, int season, tide_smoothe
     s.m = season;
     switch (v->family) {
     case TIDE_FAMILY_ETS:
+    case TIDE_FAMILY_ETS_ROBUST:
         s.par.alpha = v->coef[0];
         s.par.beta = s.form.trend == TIDE_NO ? 0.0 : v->coef[v->stride];
         s.par.gamma = s.form.season == TIDE_NO ? 0.0 : v->coef[2 * v->stride];
@@ -94,7 +96,7 @@ TIDE_FN int tide_smoother_of(const tide_member_view *v, int season, tide_smoothe
         break;
     }
     *out = s;
-    return v->family >= TIDE_FAMILY_ETS && v->family <= TIDE_FAMILY_MEAN;
+    return v->family > TIDE_FAMILY_NONE && v->family < TIDE_FAMILY_COUNT;
 }
 
 TIDE_FN double tide_members_total(const tide_member_view *members, int n) {

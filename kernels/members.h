@@ -4,8 +4,9 @@
 
 #include "kernels/forecast.h"
 
-/* Most member slots of a series: every ETS form, and one of each other family. */
-enum { TIDE_MEMBERS_MAX = TIDE_ETS_FORMS + TIDE_FAMILY_COUNT };
+/* Most member slots of a series: every ETS form by likelihood and by absolute errors, one of each other
+ * family. */
+enum { TIDE_MEMBERS_MAX = 2 * TIDE_ETS_FORMS + TIDE_FAMILY_COUNT };
 
 /* Fills member[0..n) with views into r of series i, and returns n = n_members (0 for a series without a
  * model). */

@@ -26,29 +26,37 @@ typedef struct backend_case {
     uint32_t families;
     int odd;  /* 1: some series are empty, constant, negative, full of gaps, huge, shut out ... */
     int slow; /* 1: only where there is a GPU */
+    int warm; /* 1: some series and forms begin from given coefficients, some of them absurd */
 } backend_case;
 
 enum {
     CASE_ETS = 1 << TIDE_FAMILY_ETS,
     CASE_PLAIN =
         1 << TIDE_FAMILY_NAIVE | 1 << TIDE_FAMILY_SNAIVE | 1 << TIDE_FAMILY_DRIFT | 1 << TIDE_FAMILY_MEAN,
-    CASE_ALL = CASE_ETS | CASE_PLAIN
+    CASE_ALL = CASE_ETS | CASE_PLAIN,
+    CASE_ROBUST = TIDE_FAMILIES_ETS
 };
 
 /* clang-format off */
 static const backend_case backend_cases[] = {
-    {"one series", 1, 48, 48, 12, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 0},
-    {"31 series, no season", 31, 20, 40, 1, TIDE_ETS_LIKELIHOOD, CASE_ALL, 0, 0},
-    {"33 series, quarters", 33, 12, 60, 4, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 0},
-    {"257 series, odd ones among them", 257, 0, 30, 4, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 0},
-    {"65 series, averaged", 65, 10, 40, 4, TIDE_ETS_AVERAGE, CASE_ETS, 1, 0},
-    {"40 series, weeks", 40, 60, 130, 52, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 0},
-    {"300 series, plain families", 300, 0, 50, 7, TIDE_ETS_LIKELIHOOD, CASE_PLAIN, 1, 0},
-    {"10000 series, months", 10000, 30, 120, 12, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 1},
-    {"100000 series, months", 100000, 120, 120, 12, TIDE_ETS_LIKELIHOOD, CASE_ETS, 1, 1},
-    {"2000 series, months, averaged", 2000, 40, 120, 12, TIDE_ETS_AVERAGE, CASE_ETS, 1, 1},
-    {"500 long series, hours", 500, 200, 2000, 24, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 1},
-    {"64 series, days of a year", 64, 800, 1500, 365, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 1},
+    {"one series", 1, 48, 48, 12, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 0, 0},
+    {"31 series, no season", 31, 20, 40, 1, TIDE_ETS_LIKELIHOOD, CASE_ALL, 0, 0, 0},
+    {"33 series, quarters", 33, 12, 60, 4, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 0, 0},
+    {"257 series, odd ones among them", 257, 0, 30, 4, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 0, 0},
+    {"65 series, averaged", 65, 10, 40, 4, TIDE_ETS_AVERAGE, CASE_ETS, 1, 0, 0},
+    {"65 series, averaged with robust fits", 65, 10, 40, 4, TIDE_ETS_AVERAGE, CASE_ROBUST, 1, 0, 0},
+    {"40 series, weeks", 40, 60, 130, 52, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 0, 0},
+    {"300 series, plain families", 300, 0, 50, 7, TIDE_ETS_LIKELIHOOD, CASE_PLAIN, 1, 0, 0},
+    {"97 series, some warm", 97, 10, 50, 4, TIDE_ETS_LIKELIHOOD, CASE_ETS, 1, 0, 1},
+    {"70 series, some warm, averaged", 70, 20, 60, 6, TIDE_ETS_AVERAGE, CASE_ETS, 1, 0, 1},
+    {"70 series, some warm, averaged with robust fits", 70, 20, 60, 6, TIDE_ETS_AVERAGE, CASE_ROBUST, 1, 0, 1},
+    {"10000 series, months", 10000, 30, 120, 12, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 1, 0},
+    {"100000 series, months", 100000, 120, 120, 12, TIDE_ETS_LIKELIHOOD, CASE_ETS, 1, 1, 0},
+    {"2000 series, months, averaged", 2000, 40, 120, 12, TIDE_ETS_AVERAGE, CASE_ETS, 1, 1, 0},
+    {"2000 series, months, averaged with robust fits", 2000, 40, 120, 12, TIDE_ETS_AVERAGE, CASE_ROBUST, 1, 1, 0},
+    {"20000 series, months, some warm", 20000, 60, 120, 12, TIDE_ETS_LIKELIHOOD, CASE_ETS, 1, 1, 1},
+    {"500 long series, hours", 500, 200, 2000, 24, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 1, 0},
+    {"64 series, days of a year", 64, 800, 1500, 365, TIDE_ETS_LIKELIHOOD, CASE_ETS, 0, 1, 0},
 };
 /* clang-format on */
 enum { BACKEND_CASES = sizeof backend_cases / sizeof backend_cases[0] };
@@ -135,7 +143,7 @@ static inline tide_fit_spec case_spec(const backend_case *c) {
     s.criterion = TIDE_AICC;
     s.ets_mode = c->mode;
     s.max_iterations = 60;
-    s.slots = c->mode == TIDE_ETS_AVERAGE ? TIDE_ETS_FORMS : 1;
+    s.slots = c->mode == TIDE_ETS_AVERAGE ? TIDE_ETS_FORMS * __builtin_popcount(c->families) : 1;
     s.penalty = c->mode == TIDE_ETS_AVERAGE ? 1.0 : 0.0;
     s.temperature = 2.0;
     s.min_weight = 0.01;
@@ -144,6 +152,34 @@ static inline tide_fit_spec case_spec(const backend_case *c) {
         s.upper[i] = i == 3 ? 0.98 : 0.9999;
     }
     return s;
+}
+
+/* Warm coefficients for some series of a case's plan: a function of case and series alone. */
+static inline void case_warm(const backend_case *c, tide_plan *plan) {
+    tide_tiles *t = &plan->tiles;
+    size_t lanes = t->n_tiles * TIDE_TILE_WIDTH;
+    if (!c->warm)
+        return;
+    plan->warm = malloc(lanes * TIDE_WARM_ROWS * sizeof *plan->warm);
+    if (!plan->warm)
+        abort();
+    for (size_t lane = 0; lane < lanes; ++lane)
+        for (uint64_t row = 0; row < TIDE_WARM_ROWS; ++row) {
+            uint64_t id = (uint64_t)(t->order[lane] + 1),
+                     kind = case_bits(id, 900 + row / TIDE_ETS_COEF_ROWS) % 8;
+            double v = case_unit(id, 1000 + row);
+            if (row % TIDE_ETS_COEF_ROWS == 3)
+                v = 0.8 + 0.18 * v;
+            if (kind == 0 || id % 3 == 0 || (kind == 1 && row % TIDE_ETS_COEF_ROWS > 0))
+                v = TIDE_NAN;
+            if (kind == 2)
+                v = (v - 0.5) * 1e6;
+            if (kind == 3)
+                v = row % 2 ? 1.0 : 0.0;
+            plan->warm[(lane / TIDE_TILE_WIDTH * TIDE_WARM_ROWS + row) * TIDE_TILE_WIDTH +
+                       lane % TIDE_TILE_WIDTH] = v;
+        }
+    t->warm = plan->warm;
 }
 
 /* A results block for n series, filled with garbage. *bytes: its size. Free r->outcome, which is the block's

@@ -143,8 +143,10 @@ static void run_case(tally *t, machines *m, const backend_case *c) {
         abort();
     for (size_t i = 0; i < c->n_series; ++i)
         x.key[i] = case_bits(i, 3);
-    if (tide_plan_build(&x.plan, &x.panel, &err) != TIDE_OK ||
-        fit_on(&m->cpu, &x, &x.want, &err) != TIDE_OK) {
+    tide_status planned = tide_plan_build(&x.plan, &x.panel, &err);
+    if (planned == TIDE_OK)
+        case_warm(c, &x.plan);
+    if (planned != TIDE_OK || fit_on(&m->cpu, &x, &x.want, &err) != TIDE_OK) {
         check(t, 0, c->name, err.message);
     } else {
         compare_fit(t, &m->gpu, &x, "");

@@ -92,7 +92,7 @@ static inline void fix_make(uint64_t seed, uint64_t i, fix_series *s) {
     for (int j = 0; j < s->n_members; ++j) {
         fix_member *m = &s->member[j];
         m->family = (uint8_t)(1 + fix_random(&r) % (TIDE_FAMILY_COUNT - 1));
-        m->form = (uint8_t)(m->family == TIDE_FAMILY_ETS ? fix_random(&r) % TIDE_ETS_FORMS : 0);
+        m->form = (uint8_t)(TIDE_FAMILIES_ETS >> m->family & 1u ? fix_random(&r) % TIDE_ETS_FORMS : 0);
         m->converged = (uint8_t)(fix_random(&r) & 1);
         m->n_params = (int32_t)(fix_random(&r) % 20);
         m->weight = 1.0 / s->n_members;

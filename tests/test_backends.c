@@ -24,6 +24,7 @@ static tide_status ask(tide_backend *b, const backend_case *c, answer *a, tide_e
     tide_fit_spec spec = case_spec(c);
     case_panel(c, &panel);
     cr_assert_eq(tide_plan_build(&plan, &panel, NULL), TIDE_OK);
+    case_warm(c, &plan);
     size_t n = c->n_series;
     a->results = case_results(&spec, n, &a->bytes);
     tide_forecast_spec f = case_forecast_spec(c, TIDE_INTERVALS_CLOSED);

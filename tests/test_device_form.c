@@ -26,6 +26,7 @@ static fixture open_fixture(const backend_case *c) {
     fixture f = {.spec = case_spec(c)};
     case_panel(c, &f.panel);
     cr_assert_eq(tide_plan_build(&f.plan, &f.panel, NULL), TIDE_OK);
+    case_warm(c, &f.plan);
     return f;
 }
 
@@ -34,7 +35,7 @@ static void close_fixture(fixture *f) {
     tide_panel_free(&f->panel);
 }
 
-static const backend_case ragged = {"ragged", 1000, 0, 300, 12, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 0};
+static const backend_case ragged = {"ragged", 1000, 0, 300, 12, TIDE_ETS_LIKELIHOOD, CASE_ALL, 1, 0, 1};
 
 Test(device_plan, blocks_cover_all_threads_and_no_block_is_idle) {
     for (size_t threads = 1; threads < 3000; threads += 37)
@@ -55,11 +56,12 @@ Test(device_plan, parts_of_a_block_are_aligned_and_do_not_overlap) {
         for (size_t count = 1; first + count <= f.plan.tiles.n_tiles; count += 7) {
             tide_device_range r = {first, count};
             tide_device_layout l = tide_device_layout_of(&f.spec, &f.plan.tiles, r, per_row);
-            size_t at[] = {l.order_at,  l.length_at, l.scale_at,   l.outcome_at,   l.rows_at,
-                           l.offset_at, l.y_at,      l.results_at, l.workspace_at, l.device_bytes};
+            size_t at[] = {l.order_at, l.length_at, l.scale_at,   l.outcome_at,   l.rows_at,     l.offset_at,
+                           l.y_at,     l.warm_at,   l.results_at, l.workspace_at, l.device_bytes};
             size_t bytes[] = {l.lanes * 4, l.lanes * 4,   l.lanes * 8,     l.lanes,          count * 4,
-                              count * 8,   l.y_count * 8, l.results_bytes, l.workspace_bytes};
-            for (int i = 0; i < 9; ++i) {
+                              count * 8,   l.y_count * 8, l.warm_bytes,    l.results_bytes, l.workspace_bytes};
+            cr_assert_eq(l.warm_bytes, l.lanes * TIDE_WARM_ROWS * 8);
+            for (int i = 0; i < 10; ++i) {
                 cr_assert_eq(at[i] % 256, 0);
                 cr_assert_leq(at[i] + bytes[i], at[i + 1]);
             }
@@ -128,6 +130,9 @@ Test(device_plan, what_is_staged_is_what_the_launch_finds_and_results_go_home) {
             for (int32_t s = 0; s < job.tiles.rows[tile]; ++s)
                 cr_assert_eq(tide_to_bits(job.tiles.y[job.tiles.offset[tile] + (size_t)s * 32 + k]),
                              tide_to_bits(t->y[t->offset[first + tile] + (size_t)s * 32 + k]));
+            for (size_t row = 0; row < TIDE_WARM_ROWS; ++row)
+                cr_assert_eq(tide_to_bits(job.tiles.warm[(tile * TIDE_WARM_ROWS + row) * 32 + k]),
+                             tide_to_bits(t->warm[((first + tile) * TIDE_WARM_ROWS + row) * 32 + k]));
             job.results.n_obs[g] = t->order[lane];
             for (size_t row = 0; row < (size_t)job.results.state_rows; ++row)
                 job.results.state[row * job.threads + g] = (double)t->order[lane] * 100.0 + (double)row;

@@ -192,13 +192,22 @@ Test(config, what_follows_from_freq_and_mode_is_filled_in) {
     tide_config_set(&cfg, "freq", "M", &err);
     cr_assert_eq(tide_config_check(&cfg, &err), TIDE_OK);
     cr_assert_eq(cfg.fit.season, 12);
-    cr_assert_eq(cfg.fit.slots, 1);
+    cr_assert_eq(cfg.fit.ets_mode, TIDE_ETS_AVERAGE);
+    cr_assert_eq(cfg.fit.slots, TIDE_ETS_FORMS);
+    tide_config_set(&cfg, "ets.robust", "true", &err);
+    cr_assert_eq(tide_config_check(&cfg, &err), TIDE_OK);
+    cr_assert_eq(cfg.fit.families, TIDE_FAMILIES_ETS);
+    cr_assert_eq(cfg.fit.slots, 2 * TIDE_ETS_FORMS);
     cr_assert_eq(cfg.predict.spec.horizon, 24);
     tide_config_set(&cfg, "season", "1", &err);
-    tide_config_set(&cfg, "ets.mode", "average", &err);
+    tide_config_set(&cfg, "ets.mode", "likelihood", &err);
+    cr_assert_eq(tide_config_check(&cfg, &err), TIDE_CONFIG);
+    cr_assert(strstr(err.message, "ets.robust"), "%s", err.message);
+    cfg.fit.families = 1u << TIDE_FAMILY_ETS;
+    tide_config_set(&cfg, "ets.robust", "false", &err);
     cr_assert_eq(tide_config_check(&cfg, &err), TIDE_OK);
     cr_assert_eq(cfg.fit.season, 1);
-    cr_assert_eq(cfg.fit.slots, TIDE_ETS_FORMS);
+    cr_assert_eq(cfg.fit.slots, 1);
     cr_assert_eq(cfg.predict.spec.horizon, 10);
     tide_config_free(&cfg);
 }

@@ -51,6 +51,34 @@ Test(runs, run_is_one_row_begun_and_finished) {
     fix_remove(dir);
 }
 
+/* A book of version 0.1 has no column for the start; rows of both kinds then live in one table. */
+Test(runs, book_of_an_earlier_version_gets_the_column_of_warm_starts) {
+    char dir[256], path[320];
+    tide_runs *runs = NULL;
+    tide_error err = {0};
+    sqlite3 *db;
+    fix_directory(dir);
+    snprintf(path, sizeof path, "%s/runs.db", dir);
+    cr_assert_eq(tide_runs_open(dir, &runs, &err), TIDE_OK, "%s", err.message);
+    tide_runs_close(runs);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "ALTER TABLE runs DROP COLUMN warm", NULL, NULL, NULL), SQLITE_OK);
+    for (int again = 0; again < 2; ++again) {
+        cr_assert_eq(tide_runs_open(dir, &runs, &err), TIDE_OK, "%s", err.message);
+        tide_runs_close(runs);
+    }
+    cr_assert_eq(tide_runs_open(dir, &runs, &err), TIDE_OK, "%s", err.message);
+    tide_run_start start = {.run_id = "a", .command = "fit", .config = "{}", .code_version = "1"};
+    cr_assert_eq(tide_runs_begin(runs, &start, &err), TIDE_OK, "%s", err.message);
+    expect_text(db, "warm", "NULL");
+    tide_run_end end = {.status = "ok", .warm = "{\"generation\": 3}"};
+    cr_assert_eq(tide_runs_finish(runs, "a", &end, &err), TIDE_OK, "%s", err.message);
+    expect_text(db, "json_extract(warm, '$.generation')", "3");
+    sqlite3_close(db);
+    tide_runs_close(runs);
+    fix_remove(dir);
+}
+
 Test(runs, book_that_cannot_be_opened_is_an_error_by_name) {
     tide_runs *runs = NULL;
     tide_error err = {0};

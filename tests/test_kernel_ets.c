@@ -16,6 +16,8 @@ static const char *const form_names[TIDE_ETS_FORMS] = {
 #undef TIDE_ETS_FORM
 };
 
+static const double corner = 0.05; /* delta of fits by absolute errors */
+
 /* One series as a tile of one lane, and a problem on it. */
 typedef struct scene {
     double y[MOST * TIDE_TILE_WIDTH], x[PARAMETERS], fixed[PERIOD], ring[PERIOD], ring_bar[PERIOD],
@@ -93,11 +95,11 @@ static double slow_value(tide_ets_form form, const scene *s, int n) {
         if (tide_is_nan(y))
             continue;
         double e = form.error == TIDE_MUL ? eps / f : eps;
-        sum += (long double)e * (long double)e;
+        sum += s->p.delta ? hypotl((long double)e, (long double)corner) : (long double)e * (long double)e;
         if (form.error == TIDE_MUL)
             logs += logl(fabsl((long double)f));
     }
-    return (double)((long double)s->n_obs * logl(sum) + 2.0L * logs);
+    return (double)((s->p.delta ? 2.0L : 1.0L) * (long double)s->n_obs * logl(sum) + 2.0L * logs);
 }
 
 Test(ets, reciprocal_is_within_two_units) {
@@ -117,7 +119,7 @@ Test(ets, split_product_is_the_sum_of_logarithms) {
         want += logl((long double)f);
         tide_ets_split(&product, &exponent);
     }
-    cr_assert_float_eq(tide_ets_objective(0.0, 1.0, product, exponent), (double)(2.0L * want), 1e-9);
+    cr_assert_float_eq(tide_ets_objective(0.0, 1.0, 1.0, product, exponent), (double)(2.0L * want), 1e-9);
     product = TIDE_INF;
     tide_ets_split(&product, &exponent);
     cr_assert(tide_is_nan(exponent), "a product that has overflowed must not count as a number");
@@ -152,11 +154,12 @@ Test(ets, a_line_without_noise_has_the_least_sum) {
 
 Test(ets, value_is_that_of_the_plain_recursion) {
     for (int id = 0; id < TIDE_ETS_FORMS; ++id)
-        for (int gaps = 0; gaps < 2; ++gaps) {
+        for (int variant = 0; variant < 4; ++variant) { /* gaps; by absolute errors */
             scene s;
             tide_ets_form form = tide_ets_form_of(id);
-            set_scene(&s, 83, gaps);
+            set_scene(&s, 83, variant & 1);
             set_parameters(&s, form, form.season == TIDE_NO ? 0 : PERIOD - 1);
+            s.p.delta = variant & 2 ? &corner : NULL;
             double want = slow_value(form, &s, 83), got = value_of(form, &s);
             cr_assert_float_eq(got, want, 1e-10 * fabs(want), "%s: %.15g, not %.15g", form_names[id], got,
                                want);
@@ -165,12 +168,14 @@ Test(ets, value_is_that_of_the_plain_recursion) {
 
 Test(ets, gradient_is_that_of_central_differences) {
     for (int id = 0; id < TIDE_ETS_FORMS; ++id)
-        for (int variant = 0; variant < 4; ++variant) { /* gaps; seasonal states fixed, with a penalty */
+        for (int variant = 0; variant < 8; ++variant) { /* gaps; seasonal states fixed, with a penalty; by
+                                                           absolute errors */
             scene s;
             tide_ets_form form = tide_ets_form_of(id);
             set_scene(&s, 83, variant & 1);
             int n = set_parameters(&s, form, form.season == TIDE_NO || (variant & 2) ? 0 : PERIOD - 1);
             s.p.penalty = variant & 2 ? 10.0 : 0.0;
+            s.p.delta = variant & 4 ? &corner : NULL;
             double v, g[PARAMETERS];
             tide_ets_eval(form, &s.p, s.x, &v, g);
             for (int i = 0; i < n; ++i) {
@@ -188,26 +193,29 @@ Test(ets, gradient_is_that_of_central_differences) {
         }
 }
 
-/* Scaled residuals r_t = G e_t whose sum of squares has the likelihood's logarithm; 0 where y is missing. */
-static void residuals(tide_ets_form form, scene *s, int n, double *r) {
+/* Scaled residuals r_t = G e_t whose sum of squares has the likelihood's logarithm; 0 where y is missing.
+ * Returns G. */
+static double residuals(tide_ets_form form, scene *s, int n, double *r) {
     double sum, product, exponent;
-    tide_ets_forward(form, &s->p, s->x, &sum, &product, &exponent);
+    tide_ets_forward(form, 0, &s->p, s->x, &sum, &product, &exponent);
     double g = exp((log(product) + exponent * log(2.0)) / s->n_obs);
     for (int t = 0; t < n; ++t) {
         double e = s->tape[t * tide_ets_tape(form)];
         r[t] = tide_is_nan(e) ? 0.0 : g * e;
     }
+    return g;
 }
 
 Test(ets, gauss_newton_matrix_is_that_of_differences_of_residuals) {
     for (int id = 0; id < TIDE_ETS_FORMS; ++id)
-        for (int variant = 0; variant < 4; ++variant) {
+        for (int variant = 0; variant < 8; ++variant) {
             scene s;
             tide_ets_form form = tide_ets_form_of(id);
             set_scene(&s, 83, variant & 1);
             int n_free = form.season == TIDE_NO || (variant & 2) ? 0 : PERIOD - 1,
                 n = set_parameters(&s, form, n_free);
             s.p.penalty = variant & 2 ? 10.0 : 0.0;
+            s.p.delta = variant & 4 ? &corner : NULL;
             tide_boxqn q;
             memset(&q, 0, sizeof q);
             double room[600], more[600], v, r0[MOST], up[MOST], down[MOST], jac[PARAMETERS][MOST],
@@ -221,9 +229,13 @@ Test(ets, gauss_newton_matrix_is_that_of_differences_of_residuals) {
             memcpy(q.x, s.x, sizeof(double) * (size_t)n);
             tide_ets_eval(form, &s.p, s.x, &v, q.gradient);
             tide_ets_gauss(form, &s.p, &columns, n, &q, NULL);
-            residuals(form, &s, 83, r0);
-            for (int t = 0; t < 83; ++t)
-                square += r0[t] * r0[t];
+            double g = residuals(form, &s, 83, r0), weight[MOST];
+            for (int t = 0; t < 83; ++t) { /* by absolute errors: of the reweighted fit, for S = sum r_t */
+                double r = hypot(r0[t] / g, corner);
+                int missing = tide_is_nan(s.y[t * TIDE_TILE_WIDTH]);
+                weight[t] = s.p.delta ? 1.0 / (g * g * r) : 1.0;
+                square += missing ? 0.0 : s.p.delta ? r : r0[t] * r0[t];
+            }
             for (int i = 0; i < n; ++i) {
                 double x = s.x[i], h = 1e-5;
                 s.x[i] = x + h;
@@ -238,9 +250,9 @@ Test(ets, gauss_newton_matrix_is_that_of_differences_of_residuals) {
                 for (int j = 0; j <= i; ++j) {
                     double want = 0.0, scale_i = 0.0, scale_j = 0.0;
                     for (int t = 0; t < 83; ++t) {
-                        want += jac[i][t] * jac[j][t];
-                        scale_i += jac[i][t] * jac[i][t];
-                        scale_j += jac[j][t] * jac[j][t];
+                        want += weight[t] * jac[i][t] * jac[j][t];
+                        scale_i += weight[t] * jac[i][t] * jac[i][t];
+                        scale_j += weight[t] * jac[j][t] * jac[j][t];
                     }
                     double factor = 2.0 * s.n_obs / square, got = q.hessian[tide_packed(i, j)];
                     cr_assert_float_eq(got, factor * want, 1e-6 * factor * sqrt(scale_i * scale_j),

@@ -11,16 +11,17 @@
 #include <stdlib.h>
 
 enum { LONGEST = 400 };
+enum { ROBUST = TIDE_ETS_AVERAGE + 1 }; /* a mode of spec_of: averaged with fits by absolute errors */
 
 static tide_fit_spec spec_of(int season, int mode) {
     tide_fit_spec s;
     memset(&s, 0, sizeof s);
     s.season = season;
-    s.families = 1u << TIDE_FAMILY_ETS;
+    s.families = mode == ROBUST ? TIDE_FAMILIES_ETS : 1u << TIDE_FAMILY_ETS;
     s.ets_forms = (1u << TIDE_ETS_FORMS) - 1u;
-    s.ets_mode = mode;
+    s.ets_mode = mode == ROBUST ? TIDE_ETS_AVERAGE : mode;
     s.max_iterations = 100;
-    s.slots = mode == TIDE_ETS_AVERAGE ? TIDE_ETS_FORMS : 1;
+    s.slots = mode == ROBUST ? 2 * TIDE_ETS_FORMS : mode == TIDE_ETS_AVERAGE ? TIDE_ETS_FORMS : 1;
     s.penalty = 10.0;
     s.temperature = 12.0;
     s.min_weight = 0.01;
@@ -207,12 +208,18 @@ Test(fit, all_drivers_give_the_same_bits_average) {
         drivers_agree(sizes[i], 7, TIDE_ETS_AVERAGE);
 }
 
+Test(fit, all_drivers_give_the_same_bits_robust) {
+    const int sizes[] = {1, 17, 65};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
+        drivers_agree(sizes[i], 4, ROBUST);
+}
+
 Test(fit, all_drivers_give_the_same_bits_without_season) {
     drivers_agree(40, 1, TIDE_ETS_LIKELIHOOD);
 }
 
 Test(fit, a_series_alone_gets_what_it_gets_in_company) {
-    for (int mode = 0; mode < 2; ++mode) {
+    for (int mode = 0; mode <= ROBUST; ++mode) {
         tide_fit_spec spec = spec_of(4, mode);
         batch all, alone, reversed;
         double y[LONGEST];
@@ -240,7 +247,7 @@ Test(fit, a_series_alone_gets_what_it_gets_in_company) {
 }
 
 Test(fit, every_number_is_finite_and_unused_slots_are_zero) {
-    for (int mode = 0; mode < 2; ++mode) {
+    for (int mode = 0; mode <= ROBUST; ++mode) {
         tide_fit_spec spec = spec_of(4, mode);
         batch b;
         mixed_batch(&b, 120, 4);
@@ -408,6 +415,61 @@ Test(fit, weights_of_members_follow_their_criteria) {
     }
     cr_assert_float_eq(total, 1.0, 1e-14);
     batch_free(&b);
+}
+
+Test(fit, robust_members_take_half_of_the_weight_and_leave_the_others_alone) {
+    double y[72];
+    for (int t = 0; t < 72; ++t)
+        y[t] = 50.0 + 0.3 * t + 5.0 * sin(0.5236 * t) + 6.0 * unit(21, (uint64_t)t);
+    tide_fit_spec spec = spec_of(12, ROBUST), plain = spec_of(12, TIDE_ETS_AVERAGE);
+    batch b, p;
+    fit_one(&b, y, 72, &spec);
+    fit_one(&p, y, 72, &plain);
+    int n = b.r.n_members[0], first = p.r.n_members[0];
+    cr_assert(first > 0 && n > first);
+    for (int j = 0; j < first; ++j) {
+        cr_assert(b.r.family[j] == TIDE_FAMILY_ETS && b.r.form[j] == p.r.form[j]);
+        cr_assert_eq(b.r.weight[j], 0.5 * p.r.weight[j]);
+        cr_assert_eq(memcmp(&b.r.coef[4 * j], &p.r.coef[4 * j], 4 * sizeof(double)), 0);
+    }
+    double total = 0.0;
+    for (int j = first; j < n; ++j) {
+        cr_assert_eq(b.r.family[j], TIDE_FAMILY_ETS_ROBUST);
+        double want = exp(-(b.r.criterion[j] - b.r.criterion[first]) / 12.0);
+        cr_assert_float_eq(b.r.weight[j] / b.r.weight[first], want, 1e-12);
+        total += b.r.weight[j];
+    }
+    cr_assert_float_eq(total, 0.5, 1e-14);
+    batch_free(&b);
+    batch_free(&p);
+}
+
+Test(fit, one_wild_value_hardly_moves_a_robust_fit) {
+    double y[61], clean = 0.0, level[2][2];
+    for (int t = 0; t < 61; ++t) {
+        y[t] = 100.0 + 4.0 * (unit(8, (uint64_t)t) - 0.5);
+        clean += y[t] / 61.0;
+    }
+    for (int wild = 0; wild < 2; ++wild) {
+        tide_fit_spec spec = spec_of(1, ROBUST);
+        spec.ets_forms = 1u << TIDE_ETS_ANN;
+        spec.upper[0] = 2e-4; /* all but a location: mean and median */
+        y[40] = wild ? 200.0 : y[40];
+        batch b;
+        fit_one(&b, y, 61, &spec);
+        cr_assert_eq(b.r.n_members[0], 2);
+        double square = 0.0;
+        for (int j = 0; j < 2; ++j)
+            level[wild][j] = b.r.state[3 * j];
+        for (int t = 0; t < 61; ++t) /* sigma2 is the mean square about the robust level */
+            square += (y[t] - level[wild][1]) * (y[t] - level[wild][1]);
+        cr_assert_float_eq(b.r.sigma2[1], square / 59.0, 0.02 * square / 59.0);
+        batch_free(&b);
+    }
+    cr_expect_gt(level[1][0] - level[0][0], 1.0, "the mean moves by %g", level[1][0] - level[0][0]);
+    cr_expect_lt(fabs(level[1][1] - level[0][1]), 0.2, "the robust level moves by %g",
+                 level[1][1] - level[0][1]);
+    cr_expect_lt(fabs(level[0][1] - clean), 0.5);
 }
 
 Test(fit, the_penalty_is_in_the_criterion_and_holds_the_trend_back) {

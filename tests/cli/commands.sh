@@ -172,6 +172,50 @@ PY
 import csv, sys
 forms = {r["form"] for r in csv.DictReader(sys.stdin) if r["family"] == "ets"}
 assert forms and forms <= {"ANN", "AAN", "MNM"}, forms' 2>err && ok "average mode keeps to the forms asked for" || bad "average mode keeps to the forms asked for"
+"$tidemill" fit d.csv --store rob --freq M --ets-robust --quiet >out 2>err && "$tidemill" inspect rob --format csv >got && "$tidemill" predict rob --all --level 80 >out 2>err && python3 - 2>err <<'PY' && ok "--ets-robust shares the weight" || bad "--ets-robust shares the weight"
+import collections, csv, math
+w = collections.defaultdict(collections.Counter)
+for r in csv.DictReader(open("got")):
+    w[r["unique_id"]][r["family"]] += float(r["weight"] or 0)
+both = [c for c in w.values() if c["ets_robust"]]
+assert both and all(abs(c["ets"] - 0.5) < 1e-12 and abs(c["ets_robust"] - 0.5) < 1e-12 for c in both), w
+assert all(float(r["lo-80"]) <= float(r["mean"]) <= float(r["hi-80"]) for r in csv.DictReader(open("out")) if r["mean"])
+PY
+
+# --- a warm start
+cp -r s night && grep -v '2024-1[12]-' d.csv >older.csv
+"$tidemill" fit older.csv --store night --freq M --quiet >out 2>err && "$tidemill" fit d.csv --store night --warm night --freq M --report run.json >out 2>err
+grep -q 'warm start of [0-9]* series from generation 4 of night' err && ok "fit --warm from the store that it writes to" || bad "fit --warm from the store that it writes to"
+python3 - night s/runs.db 2>err <<'PY' && ok "where a warm start came from is in the report and in runs.db" || bad "where a warm start came from is in the report and in runs.db"
+import json, sqlite3, sys
+r = json.load(open("run.json"))
+rows = sqlite3.connect(sys.argv[1] + "/runs.db").execute("SELECT run_id, warm FROM runs ORDER BY generation").fetchall()
+assert rows[-2][1] is None and r["generation"] == 5
+w = json.loads(rows[-1][1])
+assert w == r["warm"] and w["store"] == "night" and w["generation"] == 4 and w["run_id"] == rows[-2][0], (w, rows)
+assert 0 < w["series"] <= r["series"]
+PY
+predict night >first
+for way in "--jobs 1" "--isa scalar" "--batch-series 7"; do
+    rm -rf t && "$tidemill" fit d.csv --store t --warm night/gen-000004.h5 --freq M --quiet $way >out 2>err
+    predict t >got 2>>err
+    same "a warm start with $way gives the same" first got
+done
+grep -v '^S000000[0-4]' older.csv >fewer.csv
+rm -rf few && "$tidemill" fit fewer.csv --store few --freq M --quiet >out 2>err
+rm -rf t && "$tidemill" fit d.csv --store t --warm few --freq M --quiet >out 2>err && predict t >got
+{ grep '^S000000[0-4]' want; grep -v '^S000000[0-4]' first; } | sort >expect
+sort got >got_sorted
+same "series that the store lacks start cold, the others warm" expect got_sorted
+ends 6 "warm.*nowhere" "--warm of a store that is not there" "$tidemill" fit d.csv --store t --warm nowhere --freq M
+ends 3 "warm.*season 12.*season 4" "--warm of a store of another season" "$tidemill" fit d.csv --store t --warm s --freq M --season 4
+python3 - <<'PY'
+import os
+b = bytearray(open("night/gen-000004.h5", "rb").read())
+b[len(b) // 2] ^= 1
+open("bad.h5", "wb").write(b)
+PY
+ends 6 "warm.*bad.h5" "--warm of a damaged store" "$tidemill" fit d.csv --store t --warm bad.h5 --freq M
 
 # --- standard output that fails; signals
 "$tidemill" predict s --all --horizon 1000 2>err | head -1 >got
