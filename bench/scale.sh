@@ -28,7 +28,7 @@ trap 'rm -rf "$work"' EXIT
 range=(--freq M --from 2015-01-01 --to 2024-12-01 --seed 1 --late 0 --end 0) # every series has the whole range
 
 fit() { # fit CASE SERIES SOURCE...
-    local name=$1 n=$2
+    local name="$1${label:+ $label}" n=$2
     shift 2
     rm -rf "$work/store"
     measured "$work/log" "$TIDEMILL" fit "$@" --store "$work/store" --freq M --report "$work/report.json" "${options[@]}"
