@@ -58,9 +58,9 @@ static int is_ets(int family) {
 }
 
 /* Families without forms have the one form 0, whose name is empty. */
-const char *tide_form_name(int family, int form) {
+const char *tide_form_name(int family, uint32_t form) {
     if (is_ets(family))
-        return ets_form_name(form);
+        return ets_form_name((int)form);
     return family >= 0 && family < TIDE_FAMILY_COUNT && form == 0 ? "" : "?";
 }
 
@@ -82,27 +82,27 @@ int tide_ets_form_number(const char *name, size_t length) {
     return -1;
 }
 
-static int known(int family, int form) {
+static int known(int family, uint32_t form) {
     if (is_ets(family))
-        return form >= 0 && form < TIDE_ETS_FORMS;
+        return form < TIDE_ETS_FORMS;
     return family >= 0 && family < TIDE_FAMILY_COUNT && form == 0;
 }
 
-int tide_coef_count(int family, int form) {
+int tide_coef_count(int family, uint32_t form) {
     if (!known(family, form))
         return -1;
     if (family == TIDE_FAMILY_DRIFT || family == TIDE_FAMILY_MEAN)
         return 1;
     if (!is_ets(family))
         return 0;
-    tide_ets_form f = tide_ets_form_of(form);
+    tide_ets_form f = tide_ets_form_of((int)form);
     return f.trend == TIDE_DAMPED ? 4 : f.season != TIDE_NO ? 3 : f.trend != TIDE_NO ? 2 : 1;
 }
 
-int tide_state_count(int family, int form, int season) {
+int tide_state_count(int family, uint32_t form, int season) {
     if (!known(family, form))
         return -1;
-    tide_ets_form f = tide_ets_form_of(form);
+    tide_ets_form f = tide_ets_form_of((int)form);
     switch (family) {
     case TIDE_FAMILY_ETS:
     case TIDE_FAMILY_ETS_ROBUST:
@@ -119,14 +119,14 @@ int tide_state_count(int family, int form, int season) {
     }
 }
 
-const char *tide_coef_name(int family, int form, int row) {
+const char *tide_coef_name(int family, uint32_t form, int row) {
     static const char *const names[TIDE_ETS_COEF_ROWS] = {"alpha", "beta", "gamma", "phi"};
     if (row < 0 || row >= tide_coef_count(family, form))
         return "?";
     return is_ets(family) ? names[row] : "relative_variance"; /* naive.h: of the slope or the mean */
 }
 
-const char *tide_state_name(int family, int form, int row) {
+const char *tide_state_name(int family, uint32_t form, int row) {
     if (row < 0 || row >= tide_state_count(family, form, TIDE_SEASON_MAX))
         return "?";
     return row == 0 ? "level" : row == 1 ? "trend" : "season";

@@ -34,7 +34,8 @@ void tide_report_add(tide_report *report, const tide_results *results) {
         if (results->outcome[i] < TIDE_OUTCOME_COUNT)
             ++report->by_outcome[results->outcome[i]];
         for (size_t j = 0; j < results->n_members[i]; ++j) {
-            uint8_t family = results->family[j * n + i], form = results->form[j * n + i];
+            uint8_t family = results->family[j * n + i];
+            uint32_t form = results->form[j * n + i];
             if (family < TIDE_FAMILY_COUNT)
                 ++report->by_family[family];
             if (family == TIDE_FAMILY_ETS && form < TIDE_ETS_FORMS)

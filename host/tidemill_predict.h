@@ -51,7 +51,8 @@ TIDE_API uint64_t tide_id_key(const char *id, size_t id_length);
 
 /* One member of a series' model; pointers lead into the mapped store. */
 typedef struct tide_member {
-    uint8_t family, form, converged;
+    uint8_t family, converged;
+    uint32_t form;
     int32_t n_params, n_coef, n_state;
     double weight, sigma2, loglik, criterion;
     const double *coef;  /* [n_coef] */
@@ -83,6 +84,6 @@ TIDE_API tide_status tide_store_forecast(const tide_store *store, int64_t row, c
 TIDE_API const char *tide_outcome_name(int outcome);
 TIDE_API const char *tide_outcome_text(int outcome);
 TIDE_API const char *tide_family_name(int family);
-TIDE_API const char *tide_form_name(int family, int form);
+TIDE_API const char *tide_form_name(int family, uint32_t form);
 
 #endif

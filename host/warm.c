@@ -118,7 +118,7 @@ static tide_status look_up(const tide_warm *w, const char *id, size_t id_length,
         tide_member m;
         TIDE_TRY(tide_store_member(w->store, &series, j, &m, err));
         if (m.family == TIDE_FAMILY_ETS && m.form < TIDE_ETS_FORMS && m.n_coef > 0)
-            take(s, m.form, &m);
+            take(s, (int)m.form, &m);
     }
     *found = lend(s);
     return TIDE_OK;

@@ -43,7 +43,7 @@
 #define TIDE_STORE_MAGIC "\211TIDE\r\n\032" /* as PNG's and HDF5's: survives no text-mode transfer unseen */
 
 enum {
-    TIDE_STORE_VERSION = 1,
+    TIDE_STORE_VERSION = 2,
     TIDE_USER_BLOCK = 16384, /* HDF5 wants a power of two >= 512 */
     TIDE_ENTRIES_AT = 512,
     TIDE_BLOCK_BYTES = 65536, /* of a checksum */
@@ -114,7 +114,7 @@ typedef enum tide_extent {
     X(FIRST_MEMBER, "series/first_member", U64, PER_SERIES_1, "row of member/*",                             \
       "members of series i = first_member[i] .. first_member[i+1]")                                          \
     X(FAMILY, "member/family", U8, PER_MEMBER, "code", "model family: attribute families of /")              \
-    X(FORM, "member/form", U8, PER_MEMBER, "code", "form within the family: attribute ets_forms of /")       \
+    X(FORM, "member/form", U32, PER_MEMBER, "code", "form within the family: attribute ets_forms of /")       \
     X(CONVERGED, "member/converged", U8, PER_MEMBER, "0 or 1", "the optimiser converged")                    \
     X(N_PARAMS, "member/n_params", I32, PER_MEMBER, "1",                                                     \
       "parameters counted by the criterion, sigma2 included")                                                \

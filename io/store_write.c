@@ -127,7 +127,8 @@ static tide_status put_heap(writer *w, int column, const double *values, size_t 
 
 static tide_status put_member(writer *w, const tide_results *r, size_t i, size_t j, tide_error *err) {
     size_t n = r->n_series, k = j * n + i;
-    int family = r->family[k], form = r->form[k];
+    int family = r->family[k];
+    uint32_t form = r->form[k];
     int coefs = tide_coef_count(family, form), states = tide_state_count(family, form, w->header.season);
     if (coefs < 0)
         return tide_fail(err, TIDE_INTERNAL, "a model of family %d, form %d", family, form);

@@ -67,6 +67,37 @@ enum {
     TIDE_WARM_ROWS = TIDE_ETS_FORMS * TIDE_ETS_COEF_ROWS /* of tide_tiles.warm */
 };
 
+/* ARIMA: limits of what can be stored, and what to search. See arima.h. */
+enum {
+    TIDE_ARIMA_ORDER_MAX = 5,    /* p, q */
+    TIDE_ARIMA_SEASONAL_MAX = 2, /* P, Q */
+    TIDE_ARIMA_SEASON_MAX = 53,  /* longest period with seasonal terms and differences; beyond, Fourier terms */
+    TIDE_ARIMA_FOURIER_MAX = 10, /* pairs */
+    TIDE_XREG_MAX = 64,          /* shared regressors */
+    TIDE_ARIMA_MISSING_MAX = 64  /* missing values in the stretch that a model is fitted on: the latest one with no
+                                    more than these */
+};
+typedef enum tide_arima_search { TIDE_ARIMA_GRID = 0, TIDE_ARIMA_STEPWISE = 1 } tide_arima_search;
+typedef enum tide_boxcox { TIDE_BOXCOX_NONE = 0, TIDE_BOXCOX_GIVEN = 1, TIDE_BOXCOX_ESTIMATED = 2 } tide_boxcox;
+
+typedef struct tide_arima_spec {
+    int32_t max_p, max_q, max_P, max_Q; /* each order of a candidate */
+    int32_t max_order;                  /* p + q + P + Q of a candidate */
+    int32_t max_d, max_D;               /* of the differences chosen by test */
+    int32_t d, D;                       /* -1: by test (KPSS; seasonal strength); else fixed */
+    int32_t fixed;                      /* 1: the one order p, q, P, Q instead of a search */
+    int32_t p, q, P, Q;                 /* of the fixed order */
+    int32_t constant;                   /* 1: a mean or drift is tried (fixed order: taken); 0: never */
+    int32_t search;                     /* tide_arima_search */
+    int32_t max_fourier;                /* most pairs of Fourier terms tried; 0 = none */
+    int32_t xreg;                       /* shared regressors, at tiles->xreg; 0 = none */
+    int32_t boxcox;                     /* tide_boxcox */
+    int32_t max_iterations;             /* of the optimiser, an order */
+    double lambda;                      /* TIDE_BOXCOX_GIVEN */
+    double root_min;                    /* least modulus of a root of an AR or MA polynomial of a search's candidate
+                                           (R: 1.01); 1 = no limit. Fixed orders: no limit */
+} tide_arima_spec;
+
 /* What to fit; the same for all series of a run. Plain data: copied to the device as it is. */
 typedef struct tide_fit_spec {
     int32_t season;           /* period m, 1..TIDE_SEASON_MAX; 1 = no season */
@@ -80,6 +111,7 @@ typedef struct tide_fit_spec {
     double temperature;       /* average mode: weight = exp(-(criterion - best)/temperature) */
     double min_weight;        /* average mode: members below are dropped, the rest rescaled */
     double lower[4], upper[4]; /* usual region: alpha, beta, gamma, phi (Hyndman et al. 2008, as R's ets()) */
+    tide_arima_spec arima;
 } tide_fit_spec;
 
 /* Tiles of one batch: host memory, owner is the plan (host/plan.h). All arrays borrowed by a backend for one call. */
@@ -107,8 +139,9 @@ typedef struct tide_results {
     uint8_t *n_members;       /* [n_series] 0..slots */
     int32_t *n_obs;           /* [n_series] values present */
     double *scale;            /* [n_series] */
-    uint8_t *family, *form;   /* [slots*n_series] tide_family; tide_ets_form_id where the family is one of
-                                 TIDE_FAMILIES_ETS, else 0 */
+    uint8_t *family;          /* [slots*n_series] tide_family */
+    uint32_t *form;           /* [slots*n_series] tide_ets_form_id where the family is one of TIDE_FAMILIES_ETS,
+                                 tide_arima_form where it is ARIMA, else 0 */
     uint8_t *converged;       /* [slots*n_series] 1 or 0 */
     int32_t *n_params;        /* [slots*n_series] as counted by the criterion, sigma2 included */
     double *weight;           /* [slots*n_series] of a series sum to 1 */
@@ -118,15 +151,6 @@ typedef struct tide_results {
     double *coef;             /* [slots*coef_rows*n_series] */
     double *state;            /* [slots*state_rows*n_series] final states; see each family for their order */
 } tide_results;
-
-/* Rows of results.coef and results.state that hold every family of the spec. */
-static inline int32_t tide_coef_rows(const tide_fit_spec *spec) {
-    (void)spec;
-    return TIDE_ETS_COEF_ROWS;
-}
-static inline int32_t tide_state_rows(const tide_fit_spec *spec) {
-    return 2 + spec->season; /* ETS: level, trend, then the m seasonal states, next period's first */
-}
 
 /* What to forecast: the same for all series of a call. */
 enum { TIDE_LEVELS_MAX = 8 };

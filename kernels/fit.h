@@ -93,7 +93,8 @@ TIDE_FN void tide_fit_begin(const tide_fit_block *b) {
 
 /* A fitted candidate, on the scale of the data, and where its states are (element r at state[r*stride]). */
 typedef struct tide_fit_member {
-    int family, form, converged, n_params;
+    int family, converged, n_params;
+    uint32_t form;
     double sigma2, loglik, criterion;
     double coef[TIDE_ETS_COEF_ROWS];
     const double *state;
@@ -103,8 +104,8 @@ typedef struct tide_fit_member {
 
 /* Is member slot a of series i ranked before b? Fits by absolute errors come last: their criterion is of
  * another likelihood. */
-TIDE_FN int tide_fit_before(double criterion_a, int family_a, int form_a, double criterion_b, int family_b,
-                            int form_b) {
+TIDE_FN int tide_fit_before(double criterion_a, int family_a, uint32_t form_a, double criterion_b,
+                            int family_b, uint32_t form_b) {
     int robust_a = family_a == TIDE_FAMILY_ETS_ROBUST, robust_b = family_b == TIDE_FAMILY_ETS_ROBUST;
     if (robust_a != robust_b)
         return robust_b;
@@ -117,7 +118,7 @@ TIDE_FN int tide_fit_before(double criterion_a, int family_a, int form_a, double
 TIDE_FN void tide_fit_put(tide_results *r, size_t i, size_t j, const tide_fit_member *m) {
     size_t n = r->n_series, at = j * n + i;
     r->family[at] = (uint8_t)m->family;
-    r->form[at] = (uint8_t)m->form;
+    r->form[at] = (uint32_t)m->form;
     r->converged[at] = (uint8_t)m->converged;
     r->n_params[at] = m->n_params;
     r->weight[at] = 1.0;
@@ -234,7 +235,7 @@ TIDE_FN void tide_fit_gather(const tide_fit_block *b, int id, const tide_ets_pro
         tide_ets_theta t = tide_ets_theta_of(form, p, &TIDE_AT(w->q.x, n_states, k), TIDE_STRIDE);
         tide_fit_member m;
         m.family = p->delta ? TIDE_FAMILY_ETS_ROBUST : TIDE_FAMILY_ETS;
-        m.form = id;
+        m.form = (uint32_t)id;
         m.converged = TIDE_AT(w->q.status, 0, k) == TIDE_QN_CONVERGED;
         m.n_params = n_params;
         m.sigma2 = sum / (n - (double)(n_params - 1));
@@ -418,7 +419,7 @@ TIDE_FN void tide_fit_swap(tide_results *r, size_t i, size_t a, size_t b) {
         *v_ = t_;                                                                                            \
     }
     TIDE_SWAP_(uint8_t, family, 1)
-    TIDE_SWAP_(uint8_t, form, 1)
+    TIDE_SWAP_(uint32_t, form, 1)
     TIDE_SWAP_(uint8_t, converged, 1)
     TIDE_SWAP_(int32_t, n_params, 1)
     TIDE_SWAP_(double, weight, 1)
@@ -478,7 +479,8 @@ TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i,
 TIDE_FN void tide_fit_clear(tide_results *r, size_t i, int from) {
     const double nothing[1] = {0.0};
     tide_fit_member zero;
-    zero.family = zero.form = zero.converged = zero.n_params = 0;
+    zero.family = zero.converged = zero.n_params = 0;
+    zero.form = 0;
     zero.sigma2 = zero.loglik = zero.criterion = 0.0;
     zero.coef[0] = zero.coef[1] = zero.coef[2] = zero.coef[3] = 0.0;
     zero.state = nothing;

@@ -18,7 +18,8 @@
  * store (stride 1) are read in place. Rows: coef 4, state 2 + season, as in batch.h and the families'
  * headers. */
 typedef struct tide_member_view {
-    int family, form;
+    int family;
+    uint32_t form;
     int32_t n_obs;
     double weight, sigma2;
     const double *coef, *state; /* element r at coef[r*stride] */
@@ -58,7 +59,7 @@ TIDE_FN int tide_smoother_of(const tide_member_view *v, int season, tide_smoothe
     tide_ets_par fixed = {0.0, 0.0, 0.0, 1.0};
     tide_smoother s;
     const int ets = (int)(TIDE_FAMILIES_ETS >> (v->family & 31) & 1u);
-    s.form = tide_ets_form_of(ets                               ? v->form
+    s.form = tide_ets_form_of(ets                               ? (int)v->form
                               : v->family == TIDE_FAMILY_SNAIVE ? TIDE_ETS_ANA
                               : v->family == TIDE_FAMILY_DRIFT  ? TIDE_ETS_AAN
                                                                 : TIDE_ETS_ANN);

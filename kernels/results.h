@@ -4,7 +4,23 @@
 #ifndef TIDE_RESULTS_H
 #define TIDE_RESULTS_H
 
+#include "kernels/arima.h"
 #include "kernels/batch.h"
+
+/* Rows of results.coef and results.state that hold every family of the spec. */
+static inline int32_t tide_coef_rows(const tide_fit_spec *spec) {
+    int32_t arima = spec->families >> TIDE_FAMILY_ARIMA & 1u
+                        ? tide_arima_n_coef(tide_arima_largest(&spec->arima, spec->season))
+                        : 0;
+    return arima > TIDE_ETS_COEF_ROWS ? arima : TIDE_ETS_COEF_ROWS;
+}
+static inline int32_t tide_state_rows(const tide_fit_spec *spec) {
+    int32_t ets = 2 + spec->season; /* level, trend, then the m seasonal states, next period's first */
+    int32_t arima = spec->families >> TIDE_FAMILY_ARIMA & 1u
+                        ? tide_arima_n_state(tide_arima_largest(&spec->arima, spec->season), spec->season)
+                        : 0;
+    return arima > ets ? arima : ets;
+}
 
 static inline size_t tide_results_place_(unsigned char *base, size_t *at, size_t count, size_t size,
                                          unsigned char **where) {
@@ -29,7 +45,7 @@ static inline size_t tide_results_map(tide_results *r, void *block) {
     TIDE_PLACE_(n_obs, int32_t, n);
     TIDE_PLACE_(scale, double, n);
     TIDE_PLACE_(family, uint8_t, m);
-    TIDE_PLACE_(form, uint8_t, m);
+    TIDE_PLACE_(form, uint32_t, m);
     TIDE_PLACE_(converged, uint8_t, m);
     TIDE_PLACE_(n_params, int32_t, m);
     TIDE_PLACE_(weight, double, m);

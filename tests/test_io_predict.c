@@ -150,7 +150,7 @@ Test(names, numbers_and_texts_agree_both_ways) {
     cr_assert_str_eq(tide_form_name(TIDE_FAMILY_ETS, TIDE_ETS_FORMS), "?");
     cr_assert_str_eq(tide_form_name(TIDE_FAMILY_MEAN, 0), "");
     for (int f = 0; f < TIDE_ETS_FORMS; ++f) {
-        const char *name = tide_form_name(TIDE_FAMILY_ETS, f);
+        const char *name = tide_form_name(TIDE_FAMILY_ETS, (uint32_t)f);
         cr_assert_eq(tide_ets_form_number(name, strlen(name)), f);
     }
     cr_assert_eq(tide_family_number("ets", 3), TIDE_FAMILY_ETS);
