@@ -16,20 +16,7 @@ program=${PROGRAM:-$root/build/bench_arima_diff}
 [ -x "$program" ] || { echo "arima_orders.sh: no $program; build it first" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 - "$train" "$meta" "$missing" "$work" <<'PY'
-import csv, gzip, random, sys
-train, meta, missing, work = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]
-opened = lambda p: gzip.open(p, "rt", newline="") if p.endswith(".gz") else open(p, newline="")
-period = {r["unique_id"]: int(r["period"]) for r in csv.DictReader(opened(meta))}
-random.seed(1)
-files = {}
-for r in csv.DictReader(opened(train)):
-    m = period[r["unique_id"]]
-    if m not in files:
-        files[m] = open(f"{work}/{m}.csv", "w")
-        files[m].write("unique_id,ds,y\n")
-    files[m].write(f"{r['unique_id']},{r['ds']},{'' if random.random() < missing else r['y']}\n")
-PY
+python3 "$bench_dir/peers/split.py" "$train" "$meta" "$work" --missing "$missing"
 for file in "$work"/*.csv; do
     m=$(basename "$file" .csv)
     "$program" "$file" "$m" >"$work/$m.ours"
