@@ -79,12 +79,6 @@ TIDE_FN double tide_arima_coef(const tide_arima_model *a, int row) {
     return a->coef[(size_t)row * a->stride];
 }
 
-/* Is it an order that a member can have at season m? */
-TIDE_FN int tide_arima_valid_at(tide_arima_order o, int m) {
-    return tide_arima_valid(o) & (tide_arima_seasonal(m) | ((o.P == 0) & (o.Q == 0) & (o.D == 0))) &
-           (2 * o.fourier <= m);
-}
-
 /* 0, with *out untouched, when the view is of another family, or of an order or number of steps that cannot be. */
 TIDE_FN int tide_arima_model_of(const tide_member_view *v, int season, tide_arima_model *out) {
     tide_arima_model a;
