@@ -59,7 +59,7 @@ TIDE_FN int tide_arima_constant(const double *x, int n, double noise, size_t s) 
     return count == 0.0 || off <= (size > noise * count ? 1.5e-8 * size : noise * count);
 }
 
-/* The KPSS statistic of x [n]; TIDE_NAN where the variance is 0. */
+/* The KPSS statistic of x [n]; TIDE_NAN where the variance is 0 or beyond the doubles. */
 TIDE_FN double tide_kpss(const double *x, int n, size_t s) {
     double count = (double)n, mean = 0.0, path = 0.0, squares = 0.0, variance = 0.0;
     int lags = (int)(3.0 * tide_sqrt(count) / 13.0);
@@ -78,7 +78,8 @@ TIDE_FN double tide_kpss(const double *x, int n, size_t s) {
             sum += (TIDE_EL(x, t, s) - mean) * (TIDE_EL(x, t - k, s) - mean);
         variance += 2.0 * (1.0 - (double)k / (double)(lags + 1)) * sum;
     }
-    return variance > 0.0 ? squares / (count * variance) : TIDE_NAN;
+    double statistic = squares / (count * variance);
+    return variance > 0.0 && !tide_is_nan(statistic) ? statistic : TIDE_NAN;
 }
 
 /* Differences of lag `lag` of x [n] in place; a missing value makes two. Returns their number, n - lag or 0.

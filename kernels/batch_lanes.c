@@ -4,10 +4,8 @@
 #include "kernels/arima_lanes.h"
 #include "kernels/arima_work.h"
 #include "kernels/fit.h"
-#include "kernels/members.h"
+#include "kernels/forecast_lanes.h"
 
-#define TIDE_JOIN_(a, b) a##b
-#define TIDE_JOIN(a, b) TIDE_JOIN_(a, b)
 #define TIDE_TEXT_(a) #a
 #define TIDE_TEXT(a) TIDE_TEXT_(a)
 
@@ -66,18 +64,6 @@ static void fit_tiles(const tide_fit_spec *spec, const tide_tiles *tiles, size_t
     }
 }
 
-static void forecast(const tide_forecast_job *job, size_t first, size_t end, double *workspace) {
-    const size_t n = job->results->n_series;
-    const int intervals = job->spec->n_levels > 0;
-    tide_member_view member[TIDE_MEMBERS_MAX];
-    for (size_t i = first; i < end; ++i) {
-        tide_forecast_work work = {workspace, 1};
-        tide_forecast_out out = {job->mean + i, intervals ? job->lo + i : NULL,
-                                 intervals ? job->hi + i : NULL, n};
-        int count = tide_members_of(job->results, i, member);
-        tide_forecast_series(job->spec, member, count, job->key ? job->key[i] : 0, work, out);
-    }
-}
-
 const tide_lane_driver TIDE_JOIN(tide_lanes_, TIDE_LANES_NAME) = {
-    TIDE_TEXT(TIDE_LANES_NAME), TIDE_LANES, workspace_bytes, fit_tiles, forecast};
+    TIDE_TEXT(TIDE_LANES_NAME), TIDE_LANES, workspace_bytes, fit_tiles,
+    TIDE_JOIN(tide_forecast_lanes_, TIDE_LANES_NAME)};

@@ -164,7 +164,7 @@ TIDE_FN double tide_stl_strength(const double *y, const double *weight, int n, t
         squares[1] += present * q * q;
     }
     double strength = 1.0 - squares[0] / squares[1];
-    return squares[1] > 0.0 ? tide_max(0.0, tide_min(1.0, strength)) : 0.0;
+    return strength > 0.0 ? tide_min(strength, 1.0) : 0.0; /* 0 for NaN, of 0/0 or beyond the doubles */
 }
 
 #endif

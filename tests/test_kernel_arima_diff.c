@@ -228,6 +228,36 @@ Test(orders, short_and_missing_series_do_no_harm) {
     cr_expect_eq(orders(&by_test, late, 40, 1, 1).d, 0);
 }
 
+Test(orders, hard_series_give_finite_answers) {
+    enum { N = 200 };
+    double y[N], work[3 * N];
+    unsigned seed = 6;
+    for (int kind = 0; kind < 7; ++kind) {
+        double walk = 0.0;
+        for (int t = 0; t < N; ++t) {
+            double e = noise(&seed);
+            walk += e;
+            y[t] = kind == 0   ? 0.0
+                   : kind == 1 ? e
+                   : kind == 2 ? walk
+                   : kind == 3 ? pow(1.2, t) + e            /* explosive */
+                   : kind == 4 ? 10.0 + e + (t == 99) * 1e6 /* an outlier */
+                   : kind == 5 ? (t % 41 ? TIDE_NAN : 5.0 + e)   /* 5 of 200 */
+                               : (t % 2 ? 1e-300 : 1e300) * (1.0 + e);
+        }
+        for (int season = 1; season <= 53; season += 13) {
+            tide_arima_diffs r = orders(&by_test, y, N, season, 1);
+            cr_expect(r.d >= 0 && r.d <= 2 && (r.D == 0 || r.D == 1), "kind %d season %d", kind, season);
+            cr_expect(isfinite(r.level) && !isinf(r.strength) && !isinf(r.kpss), "kind %d season %d", kind,
+                      season);
+            cr_expect(season == 1 || kind == 0 || (r.strength >= 0.0 && r.strength <= 1.0),
+                      "kind %d season %d: %g", kind, season, r.strength);
+            double lambda = tide_boxcox_lambda(y, 1, N, season, -1.0, 2.0, work, 1);
+            cr_expect(lambda >= -1.0 && lambda <= 2.0, "kind %d season %d: lambda %g", kind, season, lambda);
+        }
+    }
+}
+
 Test(orders, do_not_depend_on_stride_or_scale) {
     unsigned seed = 8;
     for (int n = 5; n < 160; n += 13) {
