@@ -10,6 +10,7 @@
 #include "tests/device_emulated.h"
 
 #include "kernels/device_plan.h"
+#include "kernels/linalg.h"
 
 typedef struct tally {
     int passed, failed;
