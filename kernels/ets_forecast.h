@@ -271,22 +271,29 @@ TIDE_FN void tide_paths_start(const tide_smoother *s, const tide_paths *w) {
             *tide_path_cell(w, TIDE_PATH_SEASONS + j, i) = tide_smoother_season(s, j + 1);
 }
 
+/* Standard normal draws of step h >= 1; returns the column that they are in: a block of the generator serves two
+ * steps. */
+TIDE_FN int tide_paths_draw(const tide_paths *w, int h) {
+    if (h % 2 == 0)
+        return TIDE_PATH_DRAW;
+    for (int i = w->from; i < w->to; ++i) {
+        tide_pair z = tide_normal_pair(w->seed, w->key, (uint32_t)i, (uint32_t)((h - 1) / 2));
+        *tide_path_cell(w, TIDE_PATH_VALUE, i) = z.high;
+        *tide_path_cell(w, TIDE_PATH_DRAW, i) = z.low;
+    }
+    return TIDE_PATH_VALUE;
+}
+
 /* Step h >= 1 of every path: its value into the column TIDE_PATH_VALUE. */
 TIDE_FN void tide_paths_step(const tide_smoother *s, const tide_paths *w, int h) {
     double scale = tide_sqrt(s->sigma2);
-    int seasonal = s->form.season != TIDE_NO, odd = h % 2;
+    int seasonal = s->form.season != TIDE_NO, draw = tide_paths_draw(w, h);
     int column = TIDE_PATH_SEASONS + (seasonal ? (h - 1) % s->m : 0);
-    if (odd) /* a block of the generator serves two steps */
-        for (int i = w->from; i < w->to; ++i) {
-            tide_pair z = tide_normal_pair(w->seed, w->key, (uint32_t)i, (uint32_t)((h - 1) / 2));
-            *tide_path_cell(w, TIDE_PATH_VALUE, i) = z.high;
-            *tide_path_cell(w, TIDE_PATH_DRAW, i) = z.low;
-        }
     for (int i = w->from; i < w->to; ++i) {
         double *value = tide_path_cell(w, TIDE_PATH_VALUE, i);
         double *level = tide_path_cell(w, TIDE_PATH_LEVEL, i), *trend = tide_path_cell(w, TIDE_PATH_TREND, i);
         double none = 0.0, *season = seasonal ? tide_path_cell(w, column, i) : &none;
-        double e = scale * (odd ? *value : *tide_path_cell(w, TIDE_PATH_DRAW, i));
+        double e = scale * *tide_path_cell(w, draw, i);
         double f = tide_ets_mean(s->form, tide_ets_level_ahead(s->form, s->par.phi, *level, *trend), *season);
         double y = s->form.error == TIDE_ADD ? f + e : tide_fma(f, e, f), mean;
         tide_ets_step(s->form, s->par, y, level, trend, season, &mean);
@@ -332,6 +339,15 @@ TIDE_FN tide_range tide_range_of(tide_column v, int n) {
     return r;
 }
 
+/* The middle of the representable numbers from low to high. */
+TIDE_FN double tide_middle(double low, double high) {
+    uint64_t sign = 0x8000000000000000ull, a = tide_to_bits(low), b = tide_to_bits(high);
+    a = a & sign ? ~a : a | sign; /* order of the numbers as order of integers */
+    b = b & sign ? ~b : b | sign;
+    a += (b - a) / 2;
+    return tide_from_bits(a & sign ? a & ~sign : ~a);
+}
+
 /* Elements k and k + 1 (0-based, in ascending order; the last one twice) of n values within `range`, by
  * counting: a bracket (low, high] with `below` values <= low and `upto` <= high is cut until one value is
  * left in it. Moves nothing and needs no room. Cuts at the middle, and where the counts would put it if the
@@ -345,13 +361,8 @@ TIDE_FN tide_pair tide_order_pair(tide_column v, int n, int k, tide_range range)
     for (int pass = 0; !smallest && upto - below > 1; ++pass) {
         double part = pass % 3 == 0 ? 0.5 : ((double)(k - below) + 0.5) / (double)(upto - below);
         double cut = tide_fma(part, high - low, low);
-        if (pass >= 24) {
-            uint64_t sign = 0x8000000000000000ull, a = tide_to_bits(low), b = tide_to_bits(high);
-            a = a & sign ? ~a : a | sign; /* order of the numbers as order of integers */
-            b = b & sign ? ~b : b | sign;
-            a += (b - a) / 2;
-            cut = tide_from_bits(a & sign ? a & ~sign : ~a);
-        }
+        if (pass >= 24)
+            cut = tide_middle(low, high);
         if (!(cut > low && cut < high)) {
             if (pass >= 24)
                 break; /* neighbours: all that are left equal high */

@@ -3,28 +3,18 @@
  *   mean      weighted mean of the members' point forecasts
  *   limits of coverage L, at the quantiles (1 -+ L)/2 of the forecast distribution:
  *     closed form, one member     f_h -+ z sqrt(v_h)
- *     closed form, several        quantiles of the mixture of the members' normals, by Newton steps
+ *     closed form, several        quantiles of the mixture of the members' distributions, by Newton steps; they are
+ *                                 normal, or become it by the member's Box-Cox transform (arima_forecast.h)
  *     simulated                   quantiles of paths; a member gets a share of the paths after its weight
  *
  * Paths are fixed by seed, key, path and step (rng.h), every sum has a fixed order: the same bits on all
- * machines. A family appears here once, in tide_smoother_of. */
+ * machines. The families are told apart in tide_smoother_of and in the tide_member_* functions after it. */
 #ifndef TIDE_FORECAST_H
 #define TIDE_FORECAST_H
 
+#include "kernels/arima_forecast.h"
 #include "kernels/batch.h"
 #include "kernels/ets_forecast.h"
-
-/* One member as the kernels see it: pointers with a stride, so that results (device or host) and a mapped
- * store (stride 1) are read in place. Rows: coef 4, state 2 + season, as in batch.h and the families'
- * headers. */
-typedef struct tide_member_view {
-    int family;
-    uint32_t form;
-    int32_t n_obs;
-    double weight, sigma2;
-    const double *coef, *state; /* element r at coef[r*stride] */
-    size_t stride;
-} tide_member_view;
 
 /* Scratch of one series: element i at at[i*stride], tide_forecast_workspace(spec, n_members) elements. CPU:
  * stride 1 (write the literal 1, so that loops over paths vectorise); CUDA: base + thread, stride = threads,
@@ -41,16 +31,20 @@ typedef struct tide_forecast_out {
     size_t stride;
 } tide_forecast_out;
 
-/* Doubles of workspace that tide_forecast_series needs for a series of at most n_members members. */
+/* Doubles of workspace that tide_forecast_series needs for a series of at most n_members members. Simulated: the
+ * paths, then a lattice for each member. */
 TIDE_FN size_t tide_forecast_workspace(const tide_forecast_spec *spec, int n_members) {
     size_t h = (size_t)spec->horizon, m = (size_t)spec->season,
            members = n_members > 0 ? (size_t)n_members : 1;
-    size_t seasons = m <= 1 ? 0 : m < h ? m : h;
+    size_t lattice = tide_arima_scratch_size(spec->season), means = 2 * h + lattice;
     if (spec->n_levels == 0)
-        return 1;
+        return means;
     if (spec->intervals == TIDE_INTERVALS_CLOSED)
-        return h * (2 * members + 3);
-    return (size_t)(spec->paths > 0 ? spec->paths : 1) * (TIDE_PATH_SEASONS + seasons);
+        return h * (2 * members + 3) + lattice;
+    size_t seasons = m <= 1 ? 0 : m < h ? m : h, arima = tide_arima_path_columns(spec->season, spec->horizon);
+    size_t columns = TIDE_PATH_SEASONS + (seasons > arima ? seasons : arima);
+    size_t paths = (size_t)(spec->paths > 0 ? spec->paths : 1) * columns + members * (lattice + 1);
+    return paths > means ? paths : means;
 }
 
 /* The member as a smoother. Returns 0 when it has no model or a family of another kind; *out is to be left
@@ -97,7 +91,39 @@ TIDE_FN int tide_smoother_of(const tide_member_view *v, int season, tide_smoothe
         break;
     }
     *out = s;
-    return v->family > TIDE_FAMILY_NONE && v->family < TIDE_FAMILY_COUNT;
+    return v->family > TIDE_FAMILY_NONE && v->family < TIDE_FAMILY_COUNT && v->family != TIDE_FAMILY_ARIMA;
+}
+
+/* Adds share times the member's point forecasts to mean; 0 when it cannot be forecast. scratch: 2*horizon +
+ * tide_arima_scratch_size elements. */
+TIDE_FN int tide_member_add_means(const tide_forecast_spec *spec, const tide_member_view *v, double share,
+                                  tide_column mean, tide_column scratch) {
+    tide_smoother s;
+    tide_arima_model a;
+    if (tide_arima_model_of(v, spec->season, &a)) {
+        tide_arima_add_means(&a, spec->horizon, spec->bias_adjust, share, mean, scratch);
+        return 1;
+    }
+    if (!tide_smoother_of(v, spec->season, &s))
+        return 0;
+    tide_smoother_add_means(&s, spec->horizon, share, mean);
+    return 1;
+}
+
+/* Mean and standard deviation of the normal distribution that the member's value has at each step, or that its
+ * transform has where there is one; 0 when it cannot be forecast. scratch: 3*horizon + tide_arima_scratch_size. */
+TIDE_FN int tide_member_moments(const tide_forecast_spec *spec, const tide_member_view *v, tide_column mean,
+                                tide_column sd, tide_column scratch) {
+    tide_smoother s;
+    tide_arima_model a;
+    if (tide_arima_model_of(v, spec->season, &a)) {
+        tide_arima_moments(&a, spec->horizon, mean, sd, scratch);
+        return 1;
+    }
+    if (!tide_smoother_of(v, spec->season, &s))
+        return 0;
+    tide_smoother_moments(&s, spec->horizon, mean, sd, scratch);
+    return 1;
 }
 
 TIDE_FN double tide_members_total(const tide_member_view *members, int n) {
@@ -117,26 +143,55 @@ typedef struct tide_mixture {
     int n;
 } tide_mixture;
 
+/* The normal distribution of member j. */
+TIDE_FN tide_pair tide_mixture_normal(const tide_mixture *mix, int j) {
+    tide_pair p; /* mean, sd */
+    p.high = *tide_cell(mix->at, 2 * (size_t)j * mix->horizon);
+    p.low = *tide_cell(mix->at, (2 * (size_t)j + 1) * mix->horizon);
+    return p;
+}
+
+/* Probability of member j's values with side*y < x (high) and its density there (low). With a transform f the
+ * value is standardised as (f(y) - mean)/sd, cut to +-40, and the density has the factor f'(y). */
+TIDE_FN tide_pair tide_mixture_member(const tide_mixture *mix, int j, double x, double side) {
+    tide_pair normal = tide_mixture_normal(mix, j), r = {0.0, 0.0};
+    double mean = side * normal.high, sd = normal.low, slope = 1.0;
+    tide_transform t = tide_member_transform(&mix->members[j]);
+    if (t.on) {
+        double y = side * x / t.scale;
+        slope = tide_pow(tide_abs(y), t.lambda - 1.0) / t.scale;
+        x = side * tide_boxcox_forward(y, t.lambda);
+        x = sd > 0.0 ? tide_max(tide_fma(-40.0, sd, mean), tide_min(x, tide_fma(40.0, sd, mean))) : x;
+    }
+    double here, cdf = tide_normal_both(sd > 0.0 ? (x - mean) / sd : 0.0, &here);
+    r.high = sd > 0.0 ? cdf : x < mean ? 0.0 : 1.0;
+    r.low = sd > 0.0 ? here / sd * slope : 0.0;
+    return r;
+}
+
 /* The x where the mixture has probability p < 1/2 below it (side = 1) or above it (side = -1). */
 TIDE_FN double tide_mixture_quantile(const tide_mixture *mix, double p, double side) {
     double z = tide_normal_quantile(p), low = TIDE_INF, high = -TIDE_INF, widest = 0.0;
+    int transformed = 0;
     for (int j = 0; j < mix->n; ++j) { /* between the members' own quantiles */
-        double mean = side * *tide_cell(mix->at, 2 * (size_t)j * mix->horizon);
-        double sd = *tide_cell(mix->at, (2 * (size_t)j + 1) * mix->horizon), x = tide_fma(z, sd, mean);
+        tide_pair normal = tide_mixture_normal(mix, j);
+        tide_transform t = tide_member_transform(&mix->members[j]);
+        double x = tide_fma(z, normal.low, side * normal.high);
+        double middle = tide_transform_back(t, normal.high);
+        x = t.on ? side * tide_transform_back(t, side * x) : x;
         low = tide_min(low, x);
         high = tide_max(high, x);
-        widest = tide_max(widest, sd);
+        transformed |= t.on;
+        double spread = t.on ? tide_abs(side * x - middle) : normal.low;
+        widest = tide_max(widest, spread < TIDE_TRANSFORM_LIMIT ? spread : 0.0);
     }
     double x = low + (high - low) * 0.5, width = 1e-13 * widest, target = p * mix->total;
     for (int pass = 0; pass < 100 && high - low > width; ++pass) {
         double below = 0.0, density = 0.0;
         for (int j = 0; j < mix->n; ++j) {
-            double mean = side * *tide_cell(mix->at, 2 * (size_t)j * mix->horizon);
-            double sd = *tide_cell(mix->at, (2 * (size_t)j + 1) * mix->horizon);
-            double w = mix->members[j].weight, here;
-            double u = sd > 0.0 ? (x - mean) / sd : 0.0, cdf = tide_normal_both(u, &here);
-            below = tide_fma(w, sd > 0.0 ? cdf : x < mean ? 0.0 : 1.0, below);
-            density = tide_fma(w, sd > 0.0 ? here / sd : 0.0, density);
+            tide_pair member = tide_mixture_member(mix, j, x, side);
+            below = tide_fma(mix->members[j].weight, member.high, below);
+            density = tide_fma(mix->members[j].weight, member.low, density);
         }
         if (below > target)
             high = x;
@@ -148,6 +203,8 @@ TIDE_FN double tide_mixture_quantile(const tide_mixture *mix, double p, double s
         x -= step;
         if (!(x > low && x < high))
             x = low + (high - low) * 0.5;
+        if (transformed && pass >= 30 && pass % 2) /* scales of members may differ by hundreds of powers of ten */
+            x = tide_middle(low, high);
     }
     return side * x;
 }
@@ -160,12 +217,10 @@ TIDE_FN int tide_limits_closed(const tide_forecast_spec *spec, const tide_member
     double total = tide_members_total(members, n);
     tide_column scratch = {tide_cell(at, 2 * (size_t)n * horizon), at.stride};
     for (int j = 0; j < n; ++j) {
-        tide_smoother s;
         tide_column mean = {tide_cell(at, 2 * (size_t)j * horizon), at.stride};
         tide_column sd = {tide_cell(at, (2 * (size_t)j + 1) * horizon), at.stride};
-        if (!tide_smoother_of(&members[j], spec->season, &s))
+        if (!tide_member_moments(spec, &members[j], mean, sd, scratch))
             return 0;
-        tide_smoother_moments(&s, spec->horizon, mean, sd, scratch);
         for (size_t h = 0; h < horizon; ++h)
             ok &= tide_is_finite(*tide_cell(sd, h)) & tide_is_finite(*tide_cell(mean, h));
     }
@@ -175,8 +230,9 @@ TIDE_FN int tide_limits_closed(const tide_forecast_spec *spec, const tide_member
             size_t o = ((size_t)l * horizon + h) * out.stride;
             if (n == 1) {
                 double mean = *tide_cell(at, h), sd = *tide_cell(at, horizon + h);
-                out.lo[o] = tide_fma(-z, sd, mean);
-                out.hi[o] = tide_fma(z, sd, mean);
+                tide_transform t = tide_member_transform(members);
+                out.lo[o] = tide_transform_back(t, tide_fma(-z, sd, mean));
+                out.hi[o] = tide_transform_back(t, tide_fma(z, sd, mean));
             } else {
                 tide_mixture mix = {members, total, {tide_cell(at, h), at.stride}, horizon, n};
                 out.lo[o] = tide_mixture_quantile(&mix, p, 1.0);
@@ -192,7 +248,9 @@ TIDE_FN int tide_limits_closed(const tide_forecast_spec *spec, const tide_member
 TIDE_FN int tide_limits_simulated(const tide_forecast_spec *spec, const tide_member_view *members, int n,
                                   uint64_t key, tide_column at, tide_forecast_out out) {
     int m = spec->season, seasons = m <= 1 ? 0 : m < spec->horizon ? m : spec->horizon;
-    size_t horizon = (size_t)spec->horizon;
+    size_t horizon = (size_t)spec->horizon, lattice = tide_arima_scratch_size(m);
+    size_t arima = tide_arima_path_columns(m, spec->horizon);
+    size_t columns = TIDE_PATH_SEASONS + ((size_t)seasons > arima ? (size_t)seasons : arima);
     int ok = spec->paths > 0;
     double total = tide_members_total(members, n);
     tide_paths w = {at, spec->paths, 0, 0, seasons, spec->seed, key};
@@ -201,15 +259,31 @@ TIDE_FN int tide_limits_simulated(const tide_forecast_spec *spec, const tide_mem
         w.to = 0;
         for (int j = 0; j < n; ++j) {
             tide_smoother s;
-            if (!tide_smoother_of(&members[j], m, &s))
+            tide_arima_model a;
+            memset(&s, 0, sizeof s); /* the one that is not the member's */
+            memset(&a, 0, sizeof a);
+            tide_column rest = {tide_cell(at, columns * (size_t)w.paths + (size_t)j * (lattice + 1)), at.stride};
+            int is_arima = tide_arima_model_of(&members[j], m, &a);
+            if (!is_arima && !tide_smoother_of(&members[j], m, &s))
                 return 0;
             share += members[j].weight;
             w.from = w.to;
             w.to = j + 1 == n ? w.paths : (int)(share / total * (double)w.paths + 0.5);
-            if (h == 0)
+            if (is_arima) {
+                tide_arima_scratch gains = tide_arima_place(m, rest);
+                double *F = tide_cell(rest, lattice);
+                if (h == 0) {
+                    tide_arima_paths_start(&a, &w, spec->horizon, &gains);
+                } else {
+                    gains.F = *F;
+                    tide_arima_paths_step(&a, &w, spec->horizon, h, &gains);
+                }
+                *F = gains.F;
+            } else if (h == 0) {
                 tide_paths_start(&s, &w);
-            else
+            } else {
                 tide_paths_step(&s, &w, h);
+            }
         }
         if (h == 0)
             continue;
@@ -237,12 +311,9 @@ TIDE_FN int tide_forecast_series(const tide_forecast_spec *spec, const tide_memb
     for (size_t h = 0; h < horizon; ++h)
         out.mean[h * out.stride] = 0.0;
     for (int j = 0; ok && j < n_members; ++j) {
-        tide_smoother s;
         tide_column mean = {out.mean, out.stride};
-        ok = tide_smoother_of(&members[j], spec->season, &s);
         double share = n_members == 1 ? 1.0 : members[j].weight / total;
-        if (ok)
-            tide_smoother_add_means(&s, spec->horizon, share, mean);
+        ok = tide_member_add_means(spec, &members[j], share, mean, at);
     }
     for (size_t h = 0; ok && h < horizon; ++h)
         ok = tide_is_finite(out.mean[h * out.stride]);

@@ -24,6 +24,7 @@ TIDE_FN int tide_members_of(const tide_results *r, size_t i, tide_member_view me
         member[j].n_obs = r->n_obs[i];
         member[j].weight = r->weight[slot * n + i];
         member[j].sigma2 = r->sigma2[slot * n + i];
+        member[j].scale = r->scale[i];
         member[j].coef = r->coef + slot * (size_t)r->coef_rows * n + i;
         member[j].state = r->state + slot * (size_t)r->state_rows * n + i;
         member[j].stride = n;

@@ -20,7 +20,7 @@ typedef struct member {
 } member;
 
 static const tide_member_view *member_of(member *m, int family, int form, double sigma2) {
-    m->view = (tide_member_view){family, (uint32_t)form, 100, 1.0, sigma2, m->coef, m->state, 1};
+    m->view = (tide_member_view){family, (uint32_t)form, 100, 1.0, sigma2, 1.0, m->coef, m->state, 1};
     return &m->view;
 }
 
@@ -162,7 +162,6 @@ Test(forecast, closed_form_variance_is_that_of_simulated_paths) {
 Test(forecast, simulated_limits_come_near_closed_ones_and_do_not_depend_on_layout) {
     enum { H = 7, L = 2, STRIDE = 5 };
     static double mean[H], lo[L * H], hi[L * H], near_lo[L * H], near_hi[L * H], out[3][L * H * STRIDE];
-    static double work[STRIDE * 20000 * (TIDE_PATH_SEASONS + 4)];
     tide_forecast_spec spec = {
         .season = 4, .horizon = H, .n_levels = L, .paths = 20000, .seed = 3, .level = {0.8, 0.95}};
     member m = {.coef = {0.5, 0.2, 0.4, 0.9}, .state = {100.0, 3.0, 20.0, -30.0, -10.0, 20.0}};
@@ -175,8 +174,10 @@ Test(forecast, simulated_limits_come_near_closed_ones_and_do_not_depend_on_layou
         cr_expect_lt(fabs(near_lo[i] - lo[i]), 0.1 * sd);
         cr_expect_lt(fabs(near_hi[i] - hi[i]), 0.1 * sd);
     }
+    double *work = malloc(STRIDE * tide_forecast_workspace(&spec, 1) * sizeof *work);
     cr_assert(tide_forecast_series(&spec, v, 1, 5, (tide_forecast_work){work, STRIDE},
                                    (tide_forecast_out){out[0], out[1], out[2], STRIDE}));
+    free(work);
     for (int i = 0; i < L * H; ++i) {
         cr_expect(out[1][i * STRIDE] == near_lo[i] && out[2][i * STRIDE] == near_hi[i]);
         cr_expect(i >= H || out[0][i * STRIDE] == mean[i]);
@@ -194,7 +195,7 @@ forecast_avx512(const tide_forecast_spec *spec, const tide_member_view *v, int n
 
 Test(forecast, bits_do_not_depend_on_the_instruction_set) {
     enum { H = 13, L = 2 };
-    static double work[1000 * (TIDE_PATH_SEASONS + 4)], a[5][L * H], b[5][L * H];
+    static double a[5][L * H], b[5][L * H];
     if (!__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
         return;
     for (int form = 0; form < TIDE_ETS_FORMS; ++form)
@@ -212,9 +213,11 @@ Test(forecast, bits_do_not_depend_on_the_instruction_set) {
                                        .paths = 1000,
                                        .seed = 3,
                                        .level = {0.8, 0.95}};
+            double *work = malloc(tide_forecast_workspace(&spec, 2) * sizeof *work);
             cr_assert(tide_forecast_series(&spec, v, 2, 5, (tide_forecast_work){work, 1},
                                            (tide_forecast_out){a[0], a[1], a[2], 1}));
             cr_assert(forecast_avx512(&spec, v, 2, work, (tide_forecast_out){b[0], b[1], b[2], 1}));
+            free(work);
             cr_expect_eq(memcmp(a, b, sizeof a), 0, "form %d", form);
         }
 }
