@@ -129,6 +129,12 @@ typedef struct tide_tiles {
     double *warm;             /* NULL, or coefficients to start from: coefficient c of form f for lane k of tile T at
                                  [(T*TIDE_WARM_ROWS + f*TIDE_ETS_COEF_ROWS + c)*32 + k]; TIDE_NAN = none, and for
                                  alpha (c = 0): the lane starts this form cold */
+    /* Shared regressors, NULL where spec.arima.xreg (K) is 0: */
+    const double *xreg;       /* [xreg_rows*K] row-major, the same for all lanes; borrowed from the run */
+    size_t xreg_rows;
+    int32_t *xreg_at;         /* [n_tiles*32] row of the lane's first step */
+    double *xreg_ols;         /* [n_tiles*32*K] coefficients of least squares for the scaled values: c of lane k of
+                                 tile T at [(T*K + c)*32 + k]; d and D are chosen on what they leave */
 } tide_tiles;
 
 /* Results of one batch: caller's memory, one block (tide_results_bytes, tide_results_map in results.h). */

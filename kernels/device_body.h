@@ -8,6 +8,7 @@
 #define TIDE_DEVICE_BODY_H
 
 #include "kernels/batch_cuda.h"
+#include "kernels/arima_search.h"
 #include "kernels/fit.h"
 #include "kernels/members.h"
 
@@ -40,6 +41,36 @@ TIDE_FN void tide_device_candidate(const tide_device_fit *f, size_t g, int id) {
 TIDE_FN void tide_device_end(const tide_device_fit *f, size_t g) {
     tide_fit_block b = tide_device_block_of(f, g);
     tide_fit_end(&b);
+}
+
+/* Doubles of workspace a thread: those of the ARIMA stages come after the others. */
+static inline size_t tide_device_workspace(const tide_fit_spec *spec, int32_t rows) {
+    return tide_fit_workspace(spec, rows) +
+           (tide_fit_wants(spec, TIDE_FAMILY_ARIMA)
+                ? tide_arima_carry_size(spec, rows) + tide_arima_scratch_size(spec, rows)
+                : 0);
+}
+
+/* The thread's range for the ARIMA stages. Its memory lies where the longest tile's would, so that it is interleaved. */
+TIDE_FN tide_arima_block tide_device_arima_of(const tide_device_fit *f, size_t g) {
+    tide_arima_block b;
+    b.fit = tide_device_block_of(f, g);
+    b.carry = f->workspace + g + tide_fit_workspace(&f->spec, f->rows) * f->threads;
+    b.scratch = b.carry + tide_arima_carry_size(&f->spec, f->rows) * f->threads;
+    return b;
+}
+
+/* Which of the ARIMA stages: begin, end, or the number of one between them. */
+enum { TIDE_DEVICE_ARIMA_BEGIN = -1, TIDE_DEVICE_ARIMA_END = -2 };
+
+TIDE_FN void tide_device_arima(const tide_device_fit *f, size_t g, int stage) {
+    tide_arima_block b = tide_device_arima_of(f, g);
+    if (stage == TIDE_DEVICE_ARIMA_BEGIN)
+        tide_arima_begin(&b);
+    else if (stage == TIDE_DEVICE_ARIMA_END)
+        tide_arima_end(&b);
+    else
+        tide_arima_stage(&b, stage);
 }
 
 /* 1 when the spec asks for candidate `id`: others are not launched. */
