@@ -38,8 +38,9 @@ static void show_header(const tide_store_info *info, const char *path, uint64_t 
 }
 
 static void show_member(const tide_member *m, int32_t n_obs, int32_t season) {
-    printf("member %s%s%s\n", tide_family_name(m->family), *tide_form_name(m->family, m->form) ? " " : "",
-           tide_form_name(m->family, m->form));
+    char form[TIDE_FORM_TEXT];
+    tide_form_text(m->family, m->form, season, form, sizeof form);
+    printf("member %s%s%s\n", tide_family_name(m->family), *form ? " " : "", form);
     put_text_number("weight", m->weight);
     printf("  %-14s %s\n", "converged", m->converged ? "yes" : "no");
     printf("  %-14s %d\n", "parameters", m->n_params);
@@ -49,11 +50,18 @@ static void show_member(const tide_member *m, int32_t n_obs, int32_t season) {
     put_text_number("sigma2", m->sigma2);
     for (int r = 0; r < m->n_coef; ++r)
         put_text_number(tide_coef_name(m->family, m->form, r), m->coef[r]);
-    for (int r = 0; r < m->n_state; ++r) {
+    const char *before = "";
+    for (int r = 0, first = 0; r < m->n_state; ++r) {
         char name[40];
-        const char *base = tide_state_name(m->family, m->form, r);
-        int is_season = r >= 2 && season > 1;
-        snprintf(name, sizeof name, is_season ? "%s +%d" : "%s", base, r - 1); /* +1: of the next step */
+        const char *base = tide_state_name(m->family, m->form, season, r);
+        first = r == 0 || strcmp(base, before) != 0 ? r : first;
+        before = base;
+        if (strcmp(base, "season") == 0 || strcmp(base, "x") == 0) /* +1: of the next step */
+            snprintf(name, sizeof name, "%s +%d", base, r - first + 1);
+        else if (strcmp(base, "lag") == 0) /* -0: of the last step */
+            snprintf(name, sizeof name, "lag -%d", r - first);
+        else
+            snprintf(name, sizeof name, "%s", base);
         put_text_number(name, m->state[r]);
     }
 }
@@ -100,22 +108,32 @@ static tide_status csv_series(const tide_store *store, const tide_store_info *in
         tide_cli_put_csv(stdout, s.id, s.id_length);
         printf(",%s", tide_outcome_name(s.outcome));
         if (s.n_members == 0) {
-            printf(",,none,,%d,,,,,,,,,,,,,%s,%s\n", s.n_obs, first, last);
+            printf(",,none,,%d,,,,,,,,,,,,,%s,%s,\n", s.n_obs, first, last);
             break;
         }
         TIDE_TRY(tide_store_member(store, &s, j, &m, err));
+        const int arima = m.family == TIDE_FAMILY_ARIMA;
         put_field(m.weight);
-        printf(",%s,%s,%d", tide_family_name(m.family), tide_form_name(m.family, m.form), s.n_obs);
+        char form[TIDE_FORM_TEXT];
+        tide_form_text(m.family, m.form, info->season, form, sizeof form);
+        printf(",%s,", tide_family_name(m.family));
+        tide_cli_put_csv(stdout, form, strlen(form));
+        printf(",%d", s.n_obs);
         put_field(m.loglik);
         put_field(tide_criterion_value(TIDE_AICC, m.loglik, m.n_params, s.n_obs));
         put_field(m.sigma2);
         for (int r = 0; r < COEFS; ++r)
-            put_field(r < m.n_coef ? m.coef[r] : TIDE_NAN);
+            put_field(r < m.n_coef && !arima ? m.coef[r] : TIDE_NAN);
         printf(",%d,%d", m.n_params, m.converged);
         put_field(m.criterion);
-        put_field(m.n_state > 0 ? m.state[0] : TIDE_NAN);
-        put_field(m.n_state > 1 ? m.state[1] : TIDE_NAN);
-        printf(",%s,%s\n", first, last);
+        put_field(m.n_state > 0 && !arima ? m.state[0] : TIDE_NAN);
+        put_field(m.n_state > 1 && !arima ? m.state[1] : TIDE_NAN);
+        printf(",%s,%s,", first, last);
+        for (int r = 0; r < m.n_coef; ++r) {
+            printf("%s%s=", r ? ";" : "", tide_coef_name(m.family, m.form, r));
+            tide_cli_put_number(stdout, m.coef[r], 0);
+        }
+        putchar('\n');
     }
     if (ferror(stdout))
         return tide_fail(err, TIDE_DISK, "standard output: %s", strerror(errno));
@@ -194,7 +212,7 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     if (csv)
         fputs("unique_id,outcome,weight,family,form,n,loglik,aicc,sigma2,alpha,beta,gamma,phi,n_params,"
               "converged,criterion,"
-              "level,trend,first_ds,last_ds\n",
+              "level,trend,first_ds,last_ds,coefficients\n",
               stdout);
     status = ids.n ? show_ids(store, &info, &ids, csv ? csv_series : show_series, err)
                    : show_all(store, &info, args.argument, csv, err);

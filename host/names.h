@@ -12,9 +12,9 @@
 TIDE_API int tide_coef_count(int family, uint32_t form);
 TIDE_API int tide_state_count(int family, uint32_t form, int season);
 
-/* "alpha", "level", "season" (every seasonal state); "?" for a row that the form does not have. */
+/* "alpha", "ar1", "level", "season" (every seasonal state); "?" for a row that the form does not have. */
 TIDE_API const char *tide_coef_name(int family, uint32_t form, int row);
-TIDE_API const char *tide_state_name(int family, uint32_t form, int row);
+TIDE_API const char *tide_state_name(int family, uint32_t form, int season, int row);
 
 /* Number of a name as typed by a user (exact), or -1. */
 TIDE_API int tide_family_number(const char *name, size_t length);

@@ -2,8 +2,8 @@
  * (kernels/forecast.h): a store gives the bits that the fit would have given.
  *
  * The kernel wants every row of coefficients and states in its place; a store leaves out the rows at the end
- * that the form does not have. So members are copied into a padded block first, one allocation a call, which
- * also holds the kernel's scratch: a season of 366 and all members of an average need some 70 kB, too much
+ * that the form does not have. So members are copied into a padded block first (those of ARIMA have no such rows and
+ * are read in place), one allocation a call, which also holds the kernel's scratch: a season of 366 and all members of an average need some 70 kB, too much
  * for a small stack. */
 #include "host/tidemill_predict.h"
 
@@ -43,15 +43,20 @@ static tide_status load_members(const tide_store *store, const tide_series_model
     for (int32_t j = 0; j < series->n_members; ++j, rows += width) {
         tide_member m = {0};
         TIDE_TRY(tide_store_member(store, series, j, &m, err));
-        double *state = rows + TIDE_ETS_COEF_ROWS;
-        memcpy(rows, m.coef, (size_t)m.n_coef * sizeof *rows);
-        memcpy(state, m.state, (size_t)m.n_state * sizeof *rows);
+        const double *coef = m.coef, *state = m.state;
+        if (m.family != TIDE_FAMILY_ARIMA) {
+            memcpy(rows, coef, (size_t)m.n_coef * sizeof *rows);
+            memcpy(rows + TIDE_ETS_COEF_ROWS, state, (size_t)m.n_state * sizeof *rows);
+            coef = rows;
+            state = rows + TIDE_ETS_COEF_ROWS;
+        }
         views[j] = (tide_member_view){.family = m.family,
                                       .form = m.form,
                                       .n_obs = series->n_obs,
                                       .weight = m.weight,
                                       .sigma2 = m.sigma2,
-                                      .coef = rows,
+                                      .scale = series->scale,
+                                      .coef = coef,
                                       .state = state,
                                       .stride = 1};
     }

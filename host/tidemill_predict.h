@@ -80,10 +80,16 @@ TIDE_API tide_status tide_store_member(const tide_store *store, const tide_serie
 TIDE_API tide_status tide_store_forecast(const tide_store *store, int64_t row, const tide_forecast_spec *spec,
                                          double *mean, double *lo, double *hi, tide_error *err);
 
-/* Text of outcome, family and form numbers ("fitted", "ets", "AAdN"); "?" for unknown ones. */
+/* Text of outcome, family and form numbers ("fitted", "ets", "AAdN"); "?" for unknown ones. A family without forms has
+ * the form ""; the many of ARIMA are all "ARIMA" here, and written out by tide_form_text. */
 TIDE_API const char *tide_outcome_name(int outcome);
 TIDE_API const char *tide_outcome_text(int outcome);
 TIDE_API const char *tide_family_name(int family);
 TIDE_API const char *tide_form_name(int family, uint32_t form);
+
+/* The form at a season as R writes it, "AAdN" or "ARIMA(0,1,1)(0,1,1)[12] with drift", into out, which it returns;
+ * TIDE_FORM_TEXT bytes hold every one. */
+enum { TIDE_FORM_TEXT = 96 };
+TIDE_API const char *tide_form_text(int family, uint32_t form, int season, char *out, size_t size);
 
 #endif

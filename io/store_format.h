@@ -114,7 +114,7 @@ typedef enum tide_extent {
     X(FIRST_MEMBER, "series/first_member", U64, PER_SERIES_1, "row of member/*",                             \
       "members of series i = first_member[i] .. first_member[i+1]")                                          \
     X(FAMILY, "member/family", U8, PER_MEMBER, "code", "model family: attribute families of /")              \
-    X(FORM, "member/form", U32, PER_MEMBER, "code", "form within the family: attribute ets_forms of /")       \
+    X(FORM, "member/form", U32, PER_MEMBER, "code", "form within the family: attributes ets_forms, arima_forms of /")       \
     X(CONVERGED, "member/converged", U8, PER_MEMBER, "0 or 1", "the optimiser converged")                    \
     X(N_PARAMS, "member/n_params", I32, PER_MEMBER, "1",                                                     \
       "parameters counted by the criterion, sigma2 included")                                                \
@@ -126,8 +126,10 @@ typedef enum tide_extent {
     X(COEF_AT, "member/coef_at", U64, PER_MEMBER_1, "row of coef", "coefficients of member k")               \
     X(STATE_AT, "member/state_at", U64, PER_MEMBER_1, "row of state", "final states of member k")            \
     X(COEF, "member/coef", F64, HEAP, "1",                                                                   \
-      "coefficients: ETS alpha, beta, gamma, phi as far as the form goes")                                   \
-    X(STATE, "member/state", F64, HEAP, "unit of y", "states at last_ds: ETS level, trend, then the season") \
+      "coefficients: ETS alpha, beta, gamma, phi as far as the form goes; ARIMA ar, ma, sar, sma, mean or "     \
+      "drift, regression, lambda, steps")                                                                    \
+    X(STATE, "member/state", F64, HEAP, "unit of y",                                                                     \
+      "states at last_ds: ETS level, trend, then the season; ARIMA state of w, then lags")                   \
     X(SLOT, "index/slot", U64, SLOTS, "hash bits | row + 1",                                                 \
       "open-addressing index from id to row; 0 = empty")                                                     \
     X(RUN_ID, "run/id", TEXT40, HEAP, "text", "run ids: rows of runs.db")                                    \

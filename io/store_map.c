@@ -505,7 +505,7 @@ tide_status tide_store_member(const tide_store *s, const tide_series_model *seri
     TIDE_TRY(take_borders(s, TIDE_COL_STATE_AT, k, s->column[TIDE_COL_STATE].count, state, err));
     int n_coef = tide_coef_count(m.family, m.form);
     int n_state = tide_state_count(m.family, m.form, s->header.season);
-    if (n_coef < 0)
+    if (n_coef < 0 || n_state < 0)
         return damaged(s, err, TIDE_COL_FORM, "unknown family or form");
     if (coef[1] - coef[0] != (uint64_t)n_coef)
         return damaged(s, err, TIDE_COL_COEF_AT, "not as many coefficients as the form has");

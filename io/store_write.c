@@ -130,8 +130,8 @@ static tide_status put_member(writer *w, const tide_results *r, size_t i, size_t
     int family = r->family[k];
     uint32_t form = r->form[k];
     int coefs = tide_coef_count(family, form), states = tide_state_count(family, form, w->header.season);
-    if (coefs < 0)
-        return tide_fail(err, TIDE_INTERNAL, "a model of family %d, form %d", family, form);
+    if (coefs < 0 || states < 0)
+        return tide_fail(err, TIDE_INTERNAL, "a model of family %d, form %u", family, form);
     TIDE_TRY(put(w, TIDE_COL_FAMILY, &r->family[k], 1, err));
     TIDE_TRY(put(w, TIDE_COL_FORM, &r->form[k], 1, err));
     TIDE_TRY(put(w, TIDE_COL_CONVERGED, &r->converged[k], 1, err));

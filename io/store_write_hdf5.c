@@ -114,7 +114,10 @@ static int put_provenance(hid_t file, const tide_store_header *h) {
            put_text(file, "run_id", h->run_id) && put_text(file, "code_version", h->code_version) &&
            put_text(file, "created_utc", h->created_utc) && put_text(file, "backend", h->backend) &&
            put_text(file, "outcomes", outcomes) && put_text(file, "families", families) &&
-           put_text(file, "ets_forms (from 0)", forms);
+           put_text(file, "ets_forms (from 0)", forms) &&
+           put_text(file, "arima_forms",
+                    "bits 0-3 p, 4-7 q, 8-9 P, 10-11 Q, 12-13 d, 14-15 D, 16 constant, 17 Box-Cox, 18-22 Fourier pairs, "
+                    "23-30 regressors");
 }
 
 /* One column: the dataset with its attributes; where its content goes. */

@@ -114,6 +114,11 @@ TIDE_FN int tide_arima_n_state(tide_arima_order o, int m) {
 TIDE_FN int tide_arima_seasonal(int m) {
     return m > 1 && m <= TIDE_ARIMA_SEASON_MAX;
 }
+/* Is it an order that a member can have at season m? */
+TIDE_FN int tide_arima_valid_at(tide_arima_order o, int m) {
+    return tide_arima_valid(o) & (tide_arima_seasonal(m) | ((o.P == 0) & (o.Q == 0) & (o.D == 0))) &
+           (2 * o.fourier <= m);
+}
 TIDE_FN tide_arima_order tide_arima_largest(const tide_arima_spec *s, int m) {
     tide_arima_order o;
     int seasonal = tide_arima_seasonal(m);

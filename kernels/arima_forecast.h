@@ -21,8 +21,7 @@
  * the limit by 1/(steps + EXACT).
  *
  * Box-Cox. z is normal, y is not. Limits are quantiles: those of z, transformed. The point forecast is the median;
- * with bias_adjust the mean, by R's expansion of second order: y (1 + var (1 - lambda)/(2 (lambda z + 1)^2)), for lambda
- * = 0 y (1 + var/2). Where lambda z + 1 <= 0 has no inverse (lambda < 0: the distribution of y reaches infinity), a limit
+ * with bias_adjust the mean, by R's expansion of second order (boxcox.h). Where lambda z + 1 <= 0 has no inverse (lambda < 0: the distribution of y reaches infinity), a limit
  * is cut to +-TIDE_TRANSFORM_LIMIT; a point forecast there counts as not finite.
  *
  * What the variances leave out: uncertainty of the coefficients (as R's), and of missing values among the last
@@ -31,6 +30,7 @@
 #define TIDE_ARIMA_FORECAST_H
 
 #include "kernels/arima.h"
+#include "kernels/boxcox.h"
 #include "kernels/ets_forecast.h"
 #include "kernels/fourier.h"
 #include "kernels/member_view.h"
@@ -38,24 +38,6 @@
 enum { TIDE_ARIMA_EXACT_STEPS = 512 };
 
 /* ---- Box-Cox ---- */
-
-TIDE_FN double tide_boxcox_forward(double y, double lambda) {
-    double size = tide_abs(y);
-    if (lambda == 0.0)
-        return y > 0.0 ? tide_log(y) : -TIDE_INF;
-    if (y > 0.0 || lambda > 0.0)
-        return ((y < 0.0 ? -tide_pow(size, lambda) : tide_pow(size, lambda)) - 1.0) / lambda;
-    return -TIDE_INF;
-}
-
-TIDE_FN double tide_boxcox_back(double z, double lambda) {
-    double u = tide_fma(lambda, z, 1.0);
-    if (lambda == 0.0)
-        return tide_exp(z);
-    if (u > 0.0 || lambda > 0.0)
-        return u < 0.0 ? -tide_pow(-u, 1.0 / lambda) : tide_pow(u, 1.0 / lambda);
-    return TIDE_INF;
-}
 
 /* What stands for a value without bound. */
 #define TIDE_TRANSFORM_LIMIT 1e299
@@ -95,12 +77,6 @@ typedef struct tide_arima_model {
 
 TIDE_FN double tide_arima_coef(const tide_arima_model *a, int row) {
     return a->coef[(size_t)row * a->stride];
-}
-
-/* Is it an order that a member can have at season m? */
-TIDE_FN int tide_arima_valid_at(tide_arima_order o, int m) {
-    return tide_arima_valid(o) & (tide_arima_seasonal(m) | ((o.P == 0) & (o.Q == 0) & (o.D == 0))) &
-           (2 * o.fourier <= m);
 }
 
 /* 0, with *out untouched, when the view is of another family, or of an order or number of steps that cannot be. */
@@ -308,12 +284,9 @@ TIDE_FN void tide_arima_add_means(const tide_arima_model *a, int horizon, int bi
     if (adjust)
         tide_arima_spreads(a, horizon, sd, &s);
     for (size_t h = 0; h < n; ++h) {
-        double y = *tide_cell(z, h);
-        if (a->transform.on) {
-            double u = tide_fma(a->transform.lambda, y, 1.0), v = adjust ? *tide_cell(sd, h) : 0.0;
-            y = a->transform.scale * tide_boxcox_back(y, a->transform.lambda);
-            y = tide_fma(y, 0.5 * v * v * (1.0 - a->transform.lambda) / (u * u), y);
-        }
+        double y = *tide_cell(z, h), v = adjust ? *tide_cell(sd, h) : 0.0;
+        if (a->transform.on)
+            y = a->transform.scale * tide_boxcox_back_mean(y, v * v, a->transform.lambda);
         double *to = tide_cell(mean, h);
         *to = tide_fma(weight, y, *to);
     }

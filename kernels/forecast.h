@@ -159,7 +159,7 @@ TIDE_FN tide_pair tide_mixture_member(const tide_mixture *mix, int j, double x, 
     tide_transform t = tide_member_transform(&mix->members[j]);
     if (t.on) {
         double y = side * x / t.scale;
-        slope = tide_pow(tide_abs(y), t.lambda - 1.0) / t.scale;
+        slope = y > 0.0 ? tide_exp(tide_boxcox_log_slope(y, t.lambda)) / t.scale : 0.0;
         x = side * tide_boxcox_forward(y, t.lambda);
         x = sd > 0.0 ? tide_max(tide_fma(-40.0, sd, mean), tide_min(x, tide_fma(40.0, sd, mean))) : x;
     }

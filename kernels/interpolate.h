@@ -1,14 +1,16 @@
-/* interpolate.h - a guess for missing values, where a method needs every step: the line between the neighbours present,
- * and the nearest value at the ends. Methods that also know weights (stl.h) let the guess count for next to nothing, so
- * that their own estimate takes its place. Scalar, one series. */
+/* interpolate.h - a guess for missing values, where a method needs every step: the line between the
+ * neighbours present, and the nearest value at the ends. Methods that also know weights (stl.h) let the guess
+ * count for next to nothing, so that their own estimate takes its place. Scalar, one series. */
 #ifndef TIDE_INTERPOLATE_H
 #define TIDE_INTERPOLATE_H
 
 #include "kernels/loess.h"
 
-/* Copies y [n] (stride ys, TIDE_NAN = missing) into out [n] with missing values replaced; weight [n]: 1, and `missing`
- * for a guess (out and weight: stride s). Returns the number of values present; nothing is replaced when that is 0. */
-TIDE_FN int tide_interpolate(const double *y, size_t ys, int n, double missing, double *out, double *weight, size_t s) {
+/* Copies y [n] (stride ys, TIDE_NAN = missing) into out [n] with missing values replaced; weight [n]: 1, and
+ * `missing` for a guess (out and weight: stride s). Returns the number of values present; nothing is replaced
+ * when that is 0. */
+TIDE_FN int tide_interpolate(const double *y, size_t ys, int n, double missing, double *out, double *weight,
+                             size_t s) {
     int last = -1, count = 0;
     for (int t = 0; t < n; ++t) {
         double v = TIDE_EL(y, t, ys);

@@ -1,17 +1,16 @@
-/* loess.h - local regression on a regular grid, degree 0 or 1 (Cleveland 1979, as used by Cleveland, Cleveland, McRae,
- * Terpenning, "STL: A Seasonal-Trend Decomposition Procedure Based on Loess", J. Official Statistics 6, 1990).
+/* loess.h - local regression on a regular grid, degree 0 or 1 (Cleveland 1979, as used by Cleveland,
+ * Cleveland, McRae, Terpenning, "STL: A Seasonal-Trend Decomposition Procedure Based on Loess", J. Official
+ * Statistics 6, 1990).
  *
- * The estimate at x is a weighted sum of the `window` points nearest to x (all of them where there are fewer):
+ * The estimate at x is a weighted sum of the `window` points nearest to x, or of all where there are fewer:
  *
- *     weight of the point at distance r:   (1 - (r/h)^3)^3 times its own weight,   h = distance of the farthest one,
- *                                          and (window - n)/2 more where the window is wider than the n points
- *     degree 1:                            the weighted least-squares line at x
+ *     weight of a point at distance r   (1 - (r/h)^3)^3 times its own weight
+ *     h                                 distance of the farthest point; (window - n)/2 more where window > n
+ *     degree 1                          the weighted least-squares line, at x
  *
- * On a grid the weights depend on the place alone, so that away from the ends one kernel serves every point; with
- * weights of the points' own it is computed for each. Only every `jump`-th point and the last are estimated, lines join
- * them. Scalar, one series; element i of every array is p[i*s].
- *
- * Departure from the Fortran of 1990: none that shows beyond rounding. */
+ * On a grid the weights depend on the place alone, so that away from the ends one kernel serves every point;
+ * with weights of the points' own it is computed for each. Only every `jump`-th point and the last are
+ * estimated, lines join them. Scalar, one series; element i of every array is p[i*s]. */
 #ifndef TIDE_LOESS_H
 #define TIDE_LOESS_H
 
@@ -45,10 +44,10 @@ TIDE_FN double tide_tricube(double r, double h) {
     return r <= 0.001 * h ? 1.0 : r <= 0.999 * h ? v * v * v : 0.0;
 }
 
-/* kernel[j - left], stride ks: the estimate at x is the sum of kernel[j - left]*y_j. weight: NULL, or [n] positive
- * weights of the points, element j at weight[j*ws]. */
-TIDE_FN void tide_loess_kernel(int x, tide_span span, int n, int degree, const double *weight, size_t ws, double *kernel,
-                               size_t ks) {
+/* kernel[j - left], stride ks: the estimate at x is the sum of kernel[j - left]*y_j. weight: NULL, or [n]
+ * positive weights of the points, element j at weight[j*ws]. */
+TIDE_FN void tide_loess_kernel(int x, tide_span span, int n, int degree, const double *weight, size_t ws,
+                               double *kernel, size_t ks) {
     double s0 = 0.0, s1 = 0.0, s2 = 0.0;
     for (int j = span.left; j <= span.right; ++j) {
         double u = (double)(j - x), w = tide_tricube(tide_abs(u), span.h);
@@ -89,9 +88,10 @@ TIDE_FN void tide_join(double *out, int from, int to, size_t s) {
         TIDE_EL(out, j, s) = first + step * (double)(j - from);
 }
 
-/* Smooth of y [n >= 1] into out [n], another array. weight: NULL or [n]. kernel: min(window, n) elements of work. */
-TIDE_FN void tide_loess_smooth(const double *y, int n, tide_loess l, const double *weight, double *kernel, double *out,
-                               size_t s) {
+/* Smooth of y [n >= 1] into out [n], another array. weight: NULL or [n]. kernel: min(window, n) elements of
+ * work. */
+TIDE_FN void tide_loess_smooth(const double *y, int n, tide_loess l, const double *weight, double *kernel,
+                               double *out, size_t s) {
     int jump = l.jump < n - 1 ? l.jump : n - 1, half = l.window / 2, kept = 0;
     for (int at = 0, last = 0;;) {
         tide_span span = tide_loess_span(at, n, l.window);
@@ -99,7 +99,8 @@ TIDE_FN void tide_loess_smooth(const double *y, int n, tide_loess l, const doubl
         if (!(kept & inside))
             tide_loess_kernel(at, span, n, l.degree, weight, s, kernel, s);
         kept = inside & !weight;
-        TIDE_EL(out, at, s) = tide_loess_sum(kernel, s, y + (size_t)span.left * s, s, span.right - span.left + 1);
+        TIDE_EL(out, at, s) =
+            tide_loess_sum(kernel, s, y + (size_t)span.left * s, s, span.right - span.left + 1);
         if (at - last > 1)
             tide_join(out, last, at, s);
         if (at == n - 1)

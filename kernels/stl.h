@@ -2,18 +2,18 @@
  *
  *     y_t = seasonal_t + trend_t + remainder_t
  *
- * A pass: (1) take the trend off; (2) smooth each phase's values along the cycles, one cycle more at either end: C;
- * (3) low pass L of C: moving averages of m, m and 3, then loess; (4) seasonal = C - L; (5) take the seasonal off;
- * (6) trend = loess of that. Settings are those of `mstl` in R's package forecast for one season: seasonal window 11 and
- * degree 0, trend window the next odd of 33 m/19, low-pass window the next odd of m, both of degree 1, every tenth of a
- * window estimated, two passes, no robustness weights.
+ * A pass: (1) take the trend off; (2) smooth each phase's values along the cycles, one cycle more at either
+ * end: C; (3) low pass L of C: moving averages of m, m and 3, then loess; (4) seasonal = C - L; (5) take the
+ * seasonal off; (6) trend = loess of that. Settings are those of `mstl` in R's package forecast for one
+ * season: seasonal window 11 and degree 0, trend window the next odd of 33 m/19, low-pass window the next odd
+ * of m, both of degree 1, every tenth of a window estimated, two passes, no robustness weights.
  *
- * Missing values: y holds an estimate there (interpolate.h) and weight is TIDE_STL_MISSING instead of 1 - so little that
- * it counts only where a whole window is missing. Without missing values weight is NULL, which is several times faster:
- * kernels then depend on the place alone.
+ * Missing values: y holds an estimate there (interpolate.h) and weight is TIDE_STL_MISSING instead of 1 - so
+ * little that it counts only where a whole window is missing. Without missing values weight is NULL, which is
+ * several times faster: kernels then depend on the place alone.
  *
- * Work of tide_stl: 4n + 4m + max(window) elements beside y and weight (stl_work). Cost for n = 120, m = 12: some 8 us.
- * Scalar, one series; element i of every array is p[i*s]. */
+ * Work of tide_stl: 4n + 4m + max(window) elements beside y and weight (stl_work). Cost for n = 120, m = 12:
+ * some 8 us. Scalar, one series; element i of every array is p[i*s]. */
 #ifndef TIDE_STL_H
 #define TIDE_STL_H
 
@@ -55,16 +55,18 @@ TIDE_FN tide_stl_work tide_stl_work_at(double *work, int n, int m, size_t s) {
     return w;
 }
 
-/* One estimate of the phases first..end-1 at cycle x of k, from x's neighbours, into out[(x + 1)*m + phase]. */
-TIDE_FN void tide_stl_cycle(const double *y, const double *weight, tide_stl_spec p, int first, int end, int k, int x,
-                            double *kernel, double *out, size_t s) {
+/* One estimate of the phases first..end-1 at cycle x of k, from x's neighbours, into out[(x + 1)*m + phase].
+ */
+TIDE_FN void tide_stl_cycle(const double *y, const double *weight, tide_stl_spec p, int first, int end, int k,
+                            int x, double *kernel, double *out, size_t s) {
     int m = p.period;
     tide_span span = tide_loess_span(x, k, p.seasonal.window);
     double *row = out + (size_t)((x + 1) * m) * s;
     if (weight) {
         for (int j = first; j < end; ++j) {
             const double *phase = y + (size_t)j * s;
-            tide_loess_kernel(x, span, k, p.seasonal.degree, weight + (size_t)j * s, (size_t)m * s, kernel, s);
+            tide_loess_kernel(x, span, k, p.seasonal.degree, weight + (size_t)j * s, (size_t)m * s, kernel,
+                              s);
             TIDE_EL(row, j, s) = tide_loess_sum(kernel, s, phase + (size_t)(span.left * m) * s, (size_t)m * s,
                                                 span.right - span.left + 1);
         }
@@ -81,12 +83,13 @@ TIDE_FN void tide_stl_cycle(const double *y, const double *weight, tide_stl_spec
     }
 }
 
-/* Smooth of each phase of y [n], n >= 2m, into out [n + 2m]: a cycle before the first value, ..., a cycle after the
- * last. */
-TIDE_FN void tide_stl_phases(const double *y, const double *weight, int n, tide_stl_spec p, double *kernel, double *out,
-                             size_t s) {
+/* Smooth of each phase of y [n], n >= 2m, into out [n + 2m]: a cycle before the first value, ..., a cycle
+ * after the last. */
+TIDE_FN void tide_stl_phases(const double *y, const double *weight, int n, tide_stl_spec p, double *kernel,
+                             double *out, size_t s) {
     int m = p.period, rest = n % m;
-    for (int group = 0; group < 2; ++group) { /* phases with a value in the last, incomplete cycle, and the others */
+    for (int group = 0; group < 2;
+         ++group) { /* phases with a value in the last, incomplete cycle, and the others */
         int first = group ? rest : 0, end = group ? m : rest, k = n / m + !group;
         int jump = p.seasonal.jump < k - 1 ? p.seasonal.jump : k - 1;
         if (first == end)
@@ -118,8 +121,10 @@ TIDE_FN void tide_moving_mean(const double *y, int n, int length, double *out, s
     }
 }
 
-/* Decomposes y [n], n > 2m: w.seasonal and w.trend. weight: NULL, or [n]: 1, and TIDE_STL_MISSING where y is a guess. */
-TIDE_FN void tide_stl(const double *y, const double *weight, int n, tide_stl_spec p, tide_stl_work w, size_t s) {
+/* Decomposes y [n], n > 2m: w.seasonal and w.trend. weight: NULL, or [n]: 1, and TIDE_STL_MISSING where y is
+ * a guess. */
+TIDE_FN void tide_stl(const double *y, const double *weight, int n, tide_stl_spec p, tide_stl_work w,
+                      size_t s) {
     int m = p.period;
     double *b = w.seasonal;
     for (int t = 0; t < n; ++t)
@@ -140,8 +145,8 @@ TIDE_FN void tide_stl(const double *y, const double *weight, int n, tide_stl_spe
     }
 }
 
-/* Strength of the season in 0..1 (Wang, Smith, Hyndman 2006): 1 - var(remainder)/var(seasonal + remainder), over the
- * values present; of a decomposition by tide_stl. 0 for a series without seasonal and remainder. */
+/* Strength of the season in 0..1 (Wang, Smith, Hyndman 2006): 1 - var(remainder)/var(seasonal + remainder),
+ * over the values present; of a decomposition by tide_stl. 0 for a series without seasonal and remainder. */
 TIDE_FN double tide_stl_strength(const double *y, const double *weight, int n, tide_stl_work w, size_t s) {
     double sums[2] = {0.0, 0.0}, squares[2] = {0.0, 0.0}, count = 0.0;
     for (int t = 0; t < n; ++t) {

@@ -22,7 +22,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { FIX_SEASON = 12, FIX_SLOTS = 3, FIX_STATES = 2 + FIX_SEASON };
+enum { FIX_SEASON = 12, FIX_SLOTS = 3, FIX_COEFS = 24, FIX_STATES = 48 };
 
 /* A fault of the fixture itself ends the program: it is no test's subject, and the fuzzer has no Criterion.
  */
@@ -45,10 +45,11 @@ static inline double fix_double(uint64_t *state) {
 }
 
 typedef struct fix_member {
-    uint8_t family, form, converged;
+    uint8_t family, converged;
+    uint32_t form;
     int32_t n_params;
     double weight, sigma2, loglik, criterion;
-    double coef[TIDE_ETS_COEF_ROWS], state[FIX_STATES]; /* zero past what the form has */
+    double coef[FIX_COEFS], state[FIX_STATES]; /* zero past what the form has */
 } fix_member;
 
 typedef struct fix_series {
@@ -76,6 +77,20 @@ static inline void fix_id(uint64_t i, fix_series *s) {
         s->id_length = (size_t)snprintf(s->id, sizeof s->id, "s%llu", (unsigned long long)i);
 }
 
+/* An order of ARIMA with up to 2 lags of each kind. */
+static inline uint32_t fix_order(uint64_t bits) {
+    tide_arima_order o = {.p = (int)(bits % 3),
+                          .q = (int)(bits / 3 % 3),
+                          .P = (int)(bits / 9 % 2),
+                          .Q = (int)(bits / 18 % 3),
+                          .d = (int)(bits / 54 % 3),
+                          .D = (int)(bits / 162 % 2),
+                          .boxcox = (int)(bits / 324 % 2),
+                          .fourier = (int)(bits / 648 % 3)};
+    o.constant = o.d + o.D < 2 && bits / 1944 % 2;
+    return tide_arima_form(o);
+}
+
 static inline void fix_make(uint64_t seed, uint64_t i, fix_series *s) {
     uint64_t r = seed * 0x2545f4914f6cdd1dull + i;
     memset(s, 0, sizeof *s);
@@ -92,7 +107,9 @@ static inline void fix_make(uint64_t seed, uint64_t i, fix_series *s) {
     for (int j = 0; j < s->n_members; ++j) {
         fix_member *m = &s->member[j];
         m->family = (uint8_t)(1 + fix_random(&r) % (TIDE_FAMILY_COUNT - 1));
-        m->form = (uint8_t)(TIDE_FAMILIES_ETS >> m->family & 1u ? fix_random(&r) % TIDE_ETS_FORMS : 0);
+        m->form = (uint32_t)(TIDE_FAMILIES_ETS >> m->family & 1u ? fix_random(&r) % TIDE_ETS_FORMS : 0);
+        if (m->family == TIDE_FAMILY_ARIMA)
+            m->form = fix_order(fix_random(&r));
         m->converged = (uint8_t)(fix_random(&r) & 1);
         m->n_params = (int32_t)(fix_random(&r) % 20);
         m->weight = 1.0 / s->n_members;
@@ -101,6 +118,8 @@ static inline void fix_make(uint64_t seed, uint64_t i, fix_series *s) {
         m->criterion = fix_double(&r);
         for (int k = 0; k < tide_coef_count(m->family, m->form); ++k)
             m->coef[k] = 0.005 * (100.0 + fix_double(&r));
+        if (m->family == TIDE_FAMILY_ARIMA)
+            m->coef[tide_arima_steps_at(tide_arima_order_of(m->form))] = 60.0;
         for (int k = 0; k < tide_state_count(m->family, m->form, FIX_SEASON); ++k)
             m->state[k] = fix_double(&r);
     }
@@ -118,7 +137,7 @@ static inline void fix_batch_make(fix_batch *b, uint64_t seed, uint64_t first, s
     fix_series *s = malloc(sizeof *s);
     tide_results *r = &b->results;
     *r = (tide_results){
-        .n_series = n, .slots = FIX_SLOTS, .coef_rows = TIDE_ETS_COEF_ROWS, .state_rows = FIX_STATES};
+        .n_series = n, .slots = FIX_SLOTS, .coef_rows = FIX_COEFS, .state_rows = FIX_STATES};
     b->block = calloc(1, tide_results_map(r, NULL) + 1);
     tide_results_map(r, b->block);
     tide_panel_init(&b->panel);
@@ -146,8 +165,8 @@ static inline void fix_batch_make(fix_batch *b, uint64_t seed, uint64_t first, s
             r->sigma2[k] = m->sigma2;
             r->loglik[k] = m->loglik;
             r->criterion[k] = m->criterion;
-            for (size_t q = 0; q < TIDE_ETS_COEF_ROWS; ++q)
-                r->coef[(j * TIDE_ETS_COEF_ROWS + q) * n + i] = m->coef[q];
+            for (size_t q = 0; q < FIX_COEFS; ++q)
+                r->coef[(j * FIX_COEFS + q) * n + i] = m->coef[q];
             for (size_t q = 0; q < FIX_STATES; ++q)
                 r->state[(j * FIX_STATES + q) * n + i] = m->state[q];
         }

@@ -1,4 +1,5 @@
 /* Forecasts from a store: the bits that the kernel gives on the fit's own results, and the refusals. */
+#include "kernels/arima.h"
 #include "kernels/members.h"
 #include "tests/store_fixture.h"
 
@@ -170,6 +171,50 @@ Test(names, rows_of_a_form_are_counted_and_named) {
     cr_assert_eq(tide_coef_count(TIDE_FAMILY_NAIVE, 1), -1);
     cr_assert_str_eq(tide_coef_name(TIDE_FAMILY_ETS, TIDE_ETS_AAdN, 3), "phi");
     cr_assert_str_eq(tide_coef_name(TIDE_FAMILY_ETS, TIDE_ETS_AAN, 3), "?");
-    cr_assert_str_eq(tide_state_name(TIDE_FAMILY_ETS, TIDE_ETS_MAM, 13), "season");
-    cr_assert_str_eq(tide_state_name(TIDE_FAMILY_ETS, TIDE_ETS_MAN, 1), "trend");
+    cr_assert_str_eq(tide_state_name(TIDE_FAMILY_ETS, TIDE_ETS_MAM, 12, 13), "season");
+    cr_assert_str_eq(tide_state_name(TIDE_FAMILY_ETS, TIDE_ETS_MAN, 12, 1), "trend");
+}
+
+static const char *text_of(tide_arima_order o, int season) {
+    static char text[TIDE_FORM_TEXT];
+    return tide_form_text(TIDE_FAMILY_ARIMA, tide_arima_form(o), season, text, sizeof text);
+}
+
+Test(names, an_arima_order_is_written_as_r_writes_it) {
+    cr_expect_str_eq(text_of((tide_arima_order){.q = 1, .d = 1, .Q = 1, .D = 1}, 12), "ARIMA(0,1,1)(0,1,1)[12]");
+    cr_expect_str_eq(text_of((tide_arima_order){.p = 2, .Q = 1, .D = 1, .constant = 1}, 4),
+                     "ARIMA(2,0,0)(0,1,1)[4] with drift");
+    cr_expect_str_eq(text_of((tide_arima_order){.p = 1, .constant = 1}, 12), "ARIMA(1,0,0) with non-zero mean");
+    cr_expect_str_eq(text_of((tide_arima_order){.p = 1}, 12), "ARIMA(1,0,0) with zero mean");
+    cr_expect_str_eq(text_of((tide_arima_order){5, 1, 5, 2, 1, 2, 0, 1, 10, 64}, 52),
+                     "ARIMA(5,1,5)(2,1,2)[52], Fourier K=10, xreg 64, Box-Cox");
+    cr_expect_str_eq(text_of((tide_arima_order){.p = 6}, 12), "?");
+    char text[TIDE_FORM_TEXT], few[6];
+    cr_expect_str_eq(tide_form_text(TIDE_FAMILY_ETS, TIDE_ETS_AAdN, 12, text, sizeof text), "AAdN");
+    cr_expect_str_eq(tide_form_text(TIDE_FAMILY_MEAN, 0, 12, text, sizeof text), "");
+    cr_expect_str_eq(tide_form_text(TIDE_FAMILY_ARIMA, 0, 12, few, sizeof few), "ARIMA", "cut to its room");
+}
+
+Test(names, rows_of_an_arima_order_follow_from_it_and_the_season) {
+    tide_arima_order o = {.p = 2, .q = 1, .P = 1, .Q = 2, .D = 1, .constant = 1, .boxcox = 1, .fourier = 1, .xreg = 2};
+    static const char *const coefs[] = {"ar1",  "ar2",  "ma1", "sar1", "sma1",   "sma2",  "drift",
+                                        "sin1", "cos1", "x1",  "x2",   "lambda", "steps", "?"};
+    uint32_t form = tide_arima_form(o);
+    cr_assert_eq(tide_coef_count(TIDE_FAMILY_ARIMA, form), 13);
+    for (int r = 0; r < 14; ++r)
+        cr_expect_str_eq(tide_coef_name(TIDE_FAMILY_ARIMA, form, r), coefs[r]);
+    cr_assert_eq(tide_state_count(TIDE_FAMILY_ARIMA, form, 12), 26 + 12);
+    cr_expect_str_eq(tide_state_name(TIDE_FAMILY_ARIMA, form, 12, 25), "x");
+    cr_expect_str_eq(tide_state_name(TIDE_FAMILY_ARIMA, form, 12, 26), "lag");
+    cr_expect_str_eq(tide_state_name(TIDE_FAMILY_ARIMA, form, 12, 38), "?");
+    cr_assert_eq(tide_state_count(TIDE_FAMILY_ARIMA, form, 1), -1, "no seasonal terms without a season");
+    cr_assert_eq(tide_state_count(TIDE_FAMILY_ARIMA, form, 366), -1, "nor with so long a one");
+    for (uint32_t f = 0; f < 1u << 24; f += 977) { /* whatever a damaged store says */
+        int n = tide_coef_count(TIDE_FAMILY_ARIMA, f << 8 | (f & 255u));
+        cr_assert(n == -1 || (n >= 1 && n <= 100));
+        for (int season = 1; season <= 366; season = season * 5 + 1) {
+            int rows = tide_state_count(TIDE_FAMILY_ARIMA, f << 8 | (f & 255u), season);
+            cr_assert(rows == -1 || (rows >= 1 && rows <= 53 * 3 + 8));
+        }
+    }
 }

@@ -1,6 +1,6 @@
-# Times ets() of R's forecast package on a long table, one process.
+# Times ets() or auto.arima() of R's forecast package on a long table, one process.
 #
-# usage: Rscript fit_r.R CSV PERIOD HORIZON FORECAST_OUT [MODEL]
+# usage: Rscript fit_r.R CSV PERIOD HORIZON FORECAST_OUT [MODEL]    MODEL: of ets() (ZZZ), or arima
 #
 # Prints `version seconds_fit seconds_all series`: fit and forecast of all series in memory, and the same with reading.
 suppressPackageStartupMessages(library(forecast))
@@ -13,11 +13,12 @@ rows <- read.csv(args[1], colClasses = c(unique_id = "character"))
 read <- proc.time()[["elapsed"]] - start
 rows <- rows[!is.na(rows$y), ]
 series <- split(rows$y, factor(rows$unique_id, levels = unique(rows$unique_id)))
-invisible(forecast(ets(ts(series[[1]], frequency = period), model = model), h = horizon))
+fit_one <- function(y) if (model == "arima") auto.arima(y) else ets(y, model = model)
+invisible(forecast(fit_one(ts(series[[1]], frequency = period)), h = horizon))
 start <- proc.time()[["elapsed"]]
 parts <- lapply(names(series), function(id) {
     y <- ts(series[[id]], frequency = period)
-    fc <- tryCatch(forecast(ets(y, model = model), h = horizon, level = c(80, 95)),
+    fc <- tryCatch(forecast(fit_one(y), h = horizon, level = c(80, 95)),
                    error = function(e) snaive(y, h = horizon, level = c(80, 95)))
     data.frame(unique_id = id, h = seq_len(horizon), mean = as.numeric(fc$mean),
                `lo-80` = as.numeric(fc$lower[, 1]), `hi-80` = as.numeric(fc$upper[, 1]),

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Times `tidemill fit`, statsforecast's AutoETS and R's ets on the same series in the same run, each pinned to one core.
+# Times `tidemill fit`, statsforecast's AutoETS and R's ets on the same series in the same run, each pinned to one core;
+# with --models arima: AutoARIMA and auto.arima.
 #
 # usage: bench/peers/run.sh [--series N] [--train CSV --freq F --period M] [--test CSV [--meta CSV]] [--horizon H]
+#                          [--models ets|arima] [--label TEXT] [--no-r]
 #
 # Without --train: N (default 300) simulated monthly series of 120 values. With --test the forecasts are scored too
 # (bench/peers/score.py); data stays where it is, outside of the repository. statsforecast goes into a Python
@@ -13,9 +15,11 @@
 # tidemill, on purpose.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
-series=300 train='' test='' meta='' freq=M period=12 horizon=12 label=''
+series=300 train='' test='' meta='' freq=M period=12 horizon=12 label='' models='' r=1
 while (($#)); do
     case $1 in
+    --no-r) r=0; shift; continue ;;
+    --models) models=$2 ;;
     --series) series=$2 ;;
     --train) train=$2 ;;
     --test) test=$2 ;;
@@ -28,6 +32,11 @@ while (($#)); do
     esac
     shift 2
 done
+case $models in
+'' | ets) ours=() model=ZZZ sf=statsforecast r_name=R-ets ;;
+arima) ours=(--models arima) model=arima sf=statsforecast-arima r_name=R-auto.arima ;;
+*) echo "run.sh: --models: '$models' is not one of ets, arima" >&2; exit 2 ;;
+esac
 need_tidemill
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -61,19 +70,21 @@ peer() { # peer NAME COMMAND...: the command prints "version fit all series"
     echo "$version"
 }
 
-measured "$work/fit.log" "${one[@]}" "$TIDEMILL" fit "$train" --store "$work/store" --freq "$freq" --season "$period" --backend cpu --jobs 1
+measured "$work/fit.log" "${one[@]}" "$TIDEMILL" fit "$train" --store "$work/store" --freq "$freq" --season "$period" --backend cpu --jobs 1 "${ours[@]}"
 fit=$seconds
 measured "$work/tidemill.csv" "${one[@]}" "$TIDEMILL" predict "$work/store" --all --horizon "$horizon" --level 80,95
 n=$(($(cut -d, -f1 "$train" | sort -u | wc -l) - 1))
 all=$(awk -v a="$fit" -v b="$seconds" 'BEGIN { printf "%.3f", a + b }')
-record peers "tidemill ${label:-monthly} n=$n" "file to store to forecasts" "$all" s
-record peers "tidemill ${label:-monthly} n=$n" "a series" "$(awk -v s="$all" -v n="$n" 'BEGIN { printf "%.3f", 1000 * s / n }')" ms
+record peers "tidemill${models:+ $models} ${label:-monthly} n=$n" "file to store to forecasts" "$all" s
+record peers "tidemill${models:+ $models} ${label:-monthly} n=$n" "a series" "$(awk -v s="$all" -v n="$n" 'BEGIN { printf "%.3f", 1000 * s / n }')" ms
 forecasts+=("$work/tidemill.csv")
 if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import statsforecast' 2>/dev/null; then
-    peer statsforecast "$venv/bin/python" "$bench_dir/peers/fit_statsforecast.py" "$train" "$period" "$horizon" "$work/statsforecast.csv"
+    peer "$sf" "$venv/bin/python" "$bench_dir/peers/fit_statsforecast.py" "$train" "$period" "$horizon" "$work/$sf.csv" "$model"
 fi
-if command -v Rscript >/dev/null && Rscript -e 'library(forecast)' >/dev/null 2>&1; then
-    peer R-ets Rscript "$bench_dir/peers/fit_r.R" "$train" "$period" "$horizon" "$work/R-ets.csv"
+if ((!r)); then
+    echo "R: left out as told"
+elif command -v Rscript >/dev/null && Rscript -e 'library(forecast)' >/dev/null 2>&1; then
+    peer "$r_name" Rscript "$bench_dir/peers/fit_r.R" "$train" "$period" "$horizon" "$work/$r_name.csv" "$model"
 else
     echo "R: left out, Rscript or its package forecast is not there"
 fi
