@@ -16,24 +16,17 @@ static __global__ void __launch_bounds__(TIDE_DEVICE_BLOCK)
 }
 
 static __global__ void __launch_bounds__(TIDE_DEVICE_BLOCK)
-    arima_stage(const __grid_constant__ tide_device_fit f, int stage) {
+    arima_order(const __grid_constant__ tide_device_fit f, int at) {
     size_t g = thread_number();
     if (g < f.threads)
-        tide_device_arima(&f, g, stage);
-}
-
-static __global__ void __launch_bounds__(TIDE_DEVICE_BLOCK)
-    arima_end(const __grid_constant__ tide_device_fit f) {
-    size_t g = thread_number();
-    if (g < f.threads)
-        tide_device_arima(&f, g, TIDE_DEVICE_ARIMA_END);
+        tide_device_arima(&f, g, at);
 }
 
 cudaError_t tide_arima_launch(const tide_device_fit *f, unsigned blocks, int block, cudaStream_t stream) {
-    const int stages = tide_arima_n_stages(&f->spec);
-    arima_begin<<<blocks, block, 0, stream>>>(*f);
-    for (int i = 0; i < stages; ++i)
-        arima_stage<<<blocks, block, 0, stream>>>(*f, i);
-    arima_end<<<blocks, block, 0, stream>>>(*f);
+    const int orders = tide_device_orders(&f->spec);
+    if (orders > 0)
+        arima_begin<<<blocks, block, 0, stream>>>(*f);
+    for (int at = 0; at < orders; ++at)
+        arima_order<<<blocks, block, 0, stream>>>(*f, at);
     return cudaGetLastError();
 }

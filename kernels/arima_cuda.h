@@ -1,4 +1,4 @@
-/* arima_cuda.h - the launches of the ARIMA stages, for batch_cuda.cu. Compiled on its own, side by side with the others. */
+/* arima_cuda.h - the launches of the search of ARIMA models, for batch_cuda.cu. Compiled on its own, side by side with the others. */
 #ifndef TIDE_ARIMA_CUDA_H
 #define TIDE_ARIMA_CUDA_H
 
@@ -6,7 +6,8 @@
 
 #include <cuda_runtime.h>
 
-/* Puts begin, every stage and end of a fit on the stream: one kernel each, so that its threads are at the same order. */
+/* Puts the search of ARIMA models, if the spec wants it, on the stream: a kernel for each order, so that all threads are at
+ * the same one. */
 cudaError_t tide_arima_launch(const tide_device_fit *f, unsigned blocks, int block, cudaStream_t stream);
 
 #endif

@@ -145,6 +145,7 @@ typedef struct tide_results {
     uint8_t *n_members;       /* [n_series] 0..slots */
     int32_t *n_obs;           /* [n_series] values present */
     double *scale;            /* [n_series] */
+    int32_t *xreg_next;       /* [n_series] row of the regressors at the step after the last; 0 without any */
     uint8_t *family;          /* [slots*n_series] tide_family */
     uint32_t *form;           /* [slots*n_series] tide_ets_form_id where the family is one of TIDE_FAMILIES_ETS,
                                  tide_arima_form where it is ARIMA, else 0 */
@@ -156,6 +157,10 @@ typedef struct tide_results {
     double *criterion;        /* [slots*n_series] the value of spec.criterion (AICc unless told) */
     double *coef;             /* [slots*coef_rows*n_series] */
     double *state;            /* [slots*state_rows*n_series] final states; see each family for their order */
+    /* Not in the block: shared regressors (xreg_rows, xreg_columns) row-major, for forecasts; borrowed, may be NULL */
+    const double *xreg;
+    size_t xreg_rows;
+    int32_t xreg_columns;
 } tide_results;
 
 /* What to forecast: the same for all series of a call. */

@@ -240,8 +240,7 @@ static tide_cuda_code fit(tide_device *d, int slot, const tide_device_fit *f) {
         candidate_kernel(id)<<<blocks, block, 0, stream>>>(*f);
         CUDA_TRY(d, cudaGetLastError());
     }
-    if (tide_fit_wants(&f->spec, TIDE_FAMILY_ARIMA))
-        CUDA_TRY(d, tide_arima_launch(f, blocks, block, stream));
+    CUDA_TRY(d, tide_arima_launch(f, blocks, block, stream));
     fit_end<<<blocks, block, 0, stream>>>(*f);
     CUDA_TRY(d, cudaGetLastError());
     CUDA_TRY(d, cudaEventRecord(event_of(d->slot[slot].end), stream));

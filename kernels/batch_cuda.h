@@ -53,7 +53,6 @@ typedef struct tide_device_fit {
     tide_results results; /* n_series = threads */
     double *workspace;    /* element i of thread g at [i*threads + g]; holds anything */
     size_t threads;
-    int32_t rows;         /* steps of the longest tile */
 } tide_device_fit;
 
 /* A forecast of n series, one a thread; outputs as host/backend.h lays them down. Pointers are device memory.

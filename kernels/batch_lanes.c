@@ -1,10 +1,11 @@
 /* batch_lanes.c - the lane driver of one instruction set: compiled once for each, with -DTIDE_LANES and
  * -DTIDE_LANES_NAME (CMakeLists.txt). A tile is 32/TIDE_LANES blocks of lanes; a range of tiles goes
  * through the stages of fit.h together. Every candidate is a function of its own, stamped out by the list of forms. */
-#include "kernels/arima_lanes.h"
 #include "kernels/fit.h"
 #include "kernels/members.h"
 
+#define TIDE_JOIN_(a, b) a##b
+#define TIDE_JOIN(a, b) TIDE_JOIN_(a, b)
 #define TIDE_TEXT_(a) #a
 #define TIDE_TEXT(a) TIDE_TEXT_(a)
 
@@ -19,19 +20,11 @@ static size_t y_flight_doubles(int32_t rows) {
     return TIDE_LANES > 1 ? (size_t)rows * TIDE_TILE_WIDTH : 0;
 }
 
-/* Doubles before those of the ARIMA stages: a whole number of cache lines. */
-static size_t own_doubles(const tide_fit_spec *spec, int32_t rows, size_t blocks) {
-    size_t doubles = y_flight_doubles(rows) +
-                     (blocks * tide_fit_carry_size(spec) + tide_fit_scratch_size(spec, rows)) * TIDE_LANES;
-    return (doubles + 7) / 8 * 8;
-}
-
 static size_t workspace_bytes(const tide_fit_spec *spec, int32_t rows, size_t count) {
     size_t blocks = count * (TIDE_TILE_WIDTH / TIDE_LANES);
-    size_t arima = tide_fit_wants(spec, TIDE_FAMILY_ARIMA)
-                       ? TIDE_JOIN(tide_arima_lanes_, TIDE_LANES_NAME).bytes(spec, rows, blocks)
-                       : 0;
-    return own_doubles(spec, rows, blocks) * sizeof(double) + arima;
+    return (y_flight_doubles(rows) +
+            (blocks * tide_fit_carry_size(spec) + tide_fit_scratch_size(spec, rows)) * TIDE_LANES) *
+           sizeof(double);
 }
 
 static void fit_tiles(const tide_fit_spec *spec, const tide_tiles *tiles, size_t first, size_t count,
@@ -58,9 +51,6 @@ static void fit_tiles(const tide_fit_spec *spec, const tide_tiles *tiles, size_t
 #undef TIDE_ETS_FORM
     for (int id = TIDE_ETS_FORMS; id < TIDE_CANDIDATES; ++id)
         tide_fit_candidate(&range, id);
-    if (tide_fit_wants(spec, TIDE_FAMILY_ARIMA))
-        TIDE_JOIN(tide_arima_lanes_, TIDE_LANES_NAME)
-            .fit(&range, (double *)workspace + own_doubles(spec, rows, range.n_blocks));
     for (size_t i = 0; i < range.n_blocks; ++i) {
         tide_fit_block b = tide_fit_block_at(&range, i);
         tide_fit_end(&b);

@@ -185,7 +185,6 @@ static inline tide_device_fit tide_device_fit_of(const tide_fit_spec *spec, tide
     memset(&f, 0, sizeof f);
     f.spec = *spec;
     f.threads = l->lanes;
-    f.rows = l->rows;
     f.workspace = (double *)(void *)(device + l->workspace_at);
     f.tiles.n_series = l->lanes;
     f.tiles.n_tiles = range.count;
@@ -218,6 +217,7 @@ static inline tide_device_fit tide_device_fit_of(const tide_fit_spec *spec, tide
     X(n_members, 1)                                                                                          \
     X(n_obs, 1)                                                                                              \
     X(scale, 1)                                                                                              \
+    X(xreg_next, 1)                                                                                          \
     X(family, (size_t)(r)->slots)                                                                            \
     X(form, (size_t)(r)->slots)                                                                              \
     X(converged, (size_t)(r)->slots)                                                                         \
@@ -250,7 +250,7 @@ static inline void tide_device_scatter(const tide_tiles *tiles, tide_device_rang
 /* A device batch of a forecast: consecutive series. Inputs are their results and keys, outputs mean, lo, hi.
  */
 typedef struct tide_forecast_layout {
-    size_t results_at, key_at, input_bytes;
+    size_t results_at, key_at, xreg_at, xreg_bytes, input_bytes;
     size_t mean_at, lo_at, hi_at, output_bytes; /* outputs lie together from mean_at on */
     size_t host_bytes;
     size_t workspace_at, device_bytes;
@@ -279,6 +279,8 @@ static inline tide_forecast_layout tide_forecast_layout_of(const tide_forecast_s
     size_t at = 0, values = (size_t)spec->horizon * n * sizeof(double), levels = (size_t)spec->n_levels;
     l.results_at = tide_device_place(&at, tide_results_map(&r, NULL));
     l.key_at = tide_device_place(&at, n * sizeof(uint64_t));
+    l.xreg_bytes = all->xreg ? all->xreg_rows * (size_t)all->xreg_columns * sizeof(double) : 0;
+    l.xreg_at = tide_device_place(&at, l.xreg_bytes);
     l.input_bytes = at;
     l.mean_at = tide_device_place(&at, values);
     l.lo_at = tide_device_place(&at, values * levels);
@@ -317,6 +319,8 @@ static inline void tide_forecast_stage(const tide_results *all, const uint64_t *
         memcpy(host + l->key_at, key + first, n * sizeof *key);
     else
         memset(host + l->key_at, 0, n * sizeof(uint64_t));
+    if (l->xreg_bytes)
+        memcpy(host + l->xreg_at, all->xreg, l->xreg_bytes);
 }
 
 static inline tide_device_forecast tide_device_forecast_of(const tide_forecast_spec *spec,
@@ -328,6 +332,11 @@ static inline tide_device_forecast tide_device_forecast_of(const tide_forecast_s
     f.spec = *spec;
     f.n = n;
     f.results = tide_device_results_like(all, n, device + l->results_at);
+    if (l->xreg_bytes) {
+        f.results.xreg = (const double *)(const void *)(device + l->xreg_at);
+        f.results.xreg_rows = all->xreg_rows;
+        f.results.xreg_columns = all->xreg_columns;
+    }
     f.key = (const uint64_t *)(const void *)(device + l->key_at);
     f.mean = (double *)(void *)(device + l->mean_at);
     f.lo = spec->n_levels > 0 ? (double *)(void *)(device + l->lo_at) : NULL;

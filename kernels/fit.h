@@ -96,23 +96,19 @@ typedef struct tide_fit_member {
     int family, converged, n_params;
     uint32_t form;
     double sigma2, loglik, criterion;
-    const double *coef, *state;  /* row c at coef[c*coef_stride]; rows past n_coef, n_state are 0 */
-    size_t coef_stride, stride;
-    int n_coef, n_state;
-    double level_scale, season_scale; /* what states 0 and 1, and those past them, have to be multiplied by */
+    double coef[TIDE_ETS_COEF_ROWS];
+    const double *state;
+    size_t stride;
+    double level_scale, season_scale; /* what the states have to be multiplied by */
 } tide_fit_member;
 
-/* Members are compared within their set only: criteria of fits by absolute errors and of differenced series are those of
- * other likelihoods. */
-TIDE_FN int tide_fit_set(int family) {
-    return family == TIDE_FAMILY_ETS_ROBUST ? 1 : family == TIDE_FAMILY_ARIMA ? 2 : 0;
-}
-
-/* Is member slot a of series i ranked before b? By set, then by criterion. */
+/* Is member slot a of series i ranked before b? Fits by absolute errors come last: their criterion is of
+ * another likelihood. */
 TIDE_FN int tide_fit_before(double criterion_a, int family_a, uint32_t form_a, double criterion_b,
                             int family_b, uint32_t form_b) {
-    if (tide_fit_set(family_a) != tide_fit_set(family_b))
-        return tide_fit_set(family_a) < tide_fit_set(family_b);
+    int robust_a = family_a == TIDE_FAMILY_ETS_ROBUST, robust_b = family_b == TIDE_FAMILY_ETS_ROBUST;
+    if (robust_a != robust_b)
+        return robust_b;
     if (criterion_a != criterion_b)
         return criterion_a < criterion_b;
     return family_a != family_b ? family_a < family_b : form_a < form_b;
@@ -130,11 +126,10 @@ TIDE_FN void tide_fit_put(tide_results *r, size_t i, size_t j, const tide_fit_me
     r->loglik[at] = m->loglik;
     r->criterion[at] = m->criterion;
     for (int32_t c = 0; c < r->coef_rows; ++c)
-        r->coef[(j * (size_t)r->coef_rows + (size_t)c) * n + i] =
-            c < m->n_coef ? m->coef[(size_t)c * m->coef_stride] : 0.0;
+        r->coef[(j * (size_t)r->coef_rows + (size_t)c) * n + i] = c < TIDE_ETS_COEF_ROWS ? m->coef[c] : 0.0;
     for (int32_t s = 0; s < r->state_rows; ++s)
         r->state[(j * (size_t)r->state_rows + (size_t)s) * n + i] =
-            s < m->n_state ? m->state[(size_t)s * m->stride] * (s < 2 ? m->level_scale : m->season_scale) : 0.0;
+            m->state[(size_t)s * m->stride] * (s < 2 ? m->level_scale : m->season_scale);
 }
 
 /* Merges a candidate of lane k, unless a number of it is not finite. */
@@ -144,30 +139,23 @@ TIDE_FN void tide_fit_merge(const tide_fit_block *b, int k, const tide_fit_membe
     if (series < 0)
         return;
     int finite = tide_is_finite(m->sigma2) & tide_is_finite(m->loglik) & !tide_is_nan(m->criterion);
-    for (int32_t s = 0; s < m->n_state; ++s)
+    for (int32_t s = 0; s < r->state_rows; ++s)
         finite &=
             tide_is_finite(m->state[(size_t)s * m->stride] * (s < 2 ? m->level_scale : m->season_scale));
-    for (int32_t c = 0; c < m->n_coef; ++c)
-        finite &= tide_is_finite(m->coef[(size_t)c * m->coef_stride]);
     if (!finite)
         return;
-    size_t i = (size_t)series, n = r->n_series, count = r->n_members[i], alike = 0, worst = 0;
-    for (size_t j = 0; j < count; ++j) {
-        if (tide_fit_set(r->family[j * n + i]) != tide_fit_set(m->family))
-            continue;
-        if (alike++ == 0 ||
-            tide_fit_before(r->criterion[worst * n + i], r->family[worst * n + i], r->form[worst * n + i],
-                            r->criterion[j * n + i], r->family[j * n + i], r->form[j * n + i]))
-            worst = j;
-    }
-    const int all = b->spec->ets_mode == TIDE_ETS_AVERAGE && m->family != TIDE_FAMILY_ARIMA;
-    if (count < (size_t)b->spec->slots && (alike == 0 || all)) {
+    size_t i = (size_t)series, n = r->n_series;
+    int slots = b->spec->ets_mode == TIDE_ETS_AVERAGE ? b->spec->slots : 1, count = r->n_members[i];
+    if (count < slots) {
         r->n_members[i] = (uint8_t)(count + 1);
-        tide_fit_put(r, i, count, m);
+        tide_fit_put(r, i, (size_t)count, m);
         return;
     }
-    if (alike == 0)
-        return; /* the spec has no slot for the set */
+    size_t worst = 0;
+    for (size_t j = 1; j < (size_t)count; ++j)
+        if (tide_fit_before(r->criterion[worst * n + i], r->family[worst * n + i], r->form[worst * n + i],
+                            r->criterion[j * n + i], r->family[j * n + i], r->form[j * n + i]))
+            worst = j;
     if (tide_fit_before(m->criterion, m->family, m->form, r->criterion[worst * n + i],
                         r->family[worst * n + i], r->form[worst * n + i]))
         tide_fit_put(r, i, worst, m);
@@ -257,14 +245,12 @@ TIDE_FN void tide_fit_gather(const tide_fit_block *b, int id, const tide_ets_pro
         m.criterion = tide_criterion_value(b->spec->criterion, m.loglik, n_params, (int)n);
         if (form.trend != TIDE_NO)
             m.criterion += p->penalty * (t.par.beta / t.par.alpha);
-        const double coef[TIDE_ETS_COEF_ROWS] = {t.par.alpha, t.par.beta, t.par.gamma,
-                                                 form.trend == TIDE_DAMPED ? t.par.phi : 0.0};
-        m.coef = coef;
-        m.coef_stride = 1;
-        m.n_coef = TIDE_ETS_COEF_ROWS;
+        m.coef[0] = t.par.alpha;
+        m.coef[1] = t.par.beta;
+        m.coef[2] = t.par.gamma;
+        m.coef[3] = form.trend == TIDE_DAMPED ? t.par.phi : 0.0;
         m.state = &TIDE_AT(w->final_state, 0, k);
         m.stride = TIDE_STRIDE;
-        m.n_state = 2 + b->spec->season;
         m.level_scale = scale;
         m.season_scale = form.season == TIDE_MUL ? 1.0 : scale;
         tide_fit_merge(b, k, &m);
@@ -364,12 +350,10 @@ TIDE_FN int tide_fit_benchmark(const tide_fit_block *b, const tide_fit_work *f, 
     m->sigma2 = model.sigma2 * scale * scale;
     m->loglik = model.loglik - (double)model.n_obs * tide_log(scale);
     m->criterion = tide_criterion_value(b->spec->criterion, m->loglik, m->n_params, model.n_obs);
-    TIDE_AT(state, 2 + b->spec->season, k) = model.relative;
-    m->coef = &TIDE_AT(state, 2 + b->spec->season, k);
+    m->coef[0] = model.relative;
+    m->coef[1] = m->coef[2] = m->coef[3] = 0.0;
     m->state = &TIDE_AT(state, 0, k);
-    m->coef_stride = m->stride = TIDE_STRIDE;
-    m->n_coef = 1;
-    m->n_state = 2 + b->spec->season;
+    m->stride = TIDE_STRIDE;
     m->level_scale = m->season_scale = scale;
     return 1;
 }
@@ -466,11 +450,10 @@ TIDE_FN size_t tide_fit_share(const tide_fit_spec *spec, tide_results *r, size_t
     return keep - from;
 }
 
-/* Orders the members of series i by rank and turns their criteria into weights; returns how many are kept. Smoothing and
- * ARIMA share half and half where there are both (host/across.c may change that), and so do, within smoothing, the fits by
- * likelihood and by absolute errors. */
+/* Orders the members of series i by rank and turns their criteria into weights, half for each set where there
+ * are fits by likelihood and by absolute errors; returns how many are kept. */
 TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i, int count) {
-    size_t n = r->n_series, members = (size_t)count, begin[4], kept = 0;
+    size_t n = r->n_series, members = (size_t)count;
     for (size_t j = 0; j + 1 < members; ++j) {
         size_t best = j;
         for (size_t l = j + 1; l < members; ++l)
@@ -480,20 +463,16 @@ TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i,
         if (best != j)
             tide_fit_swap(r, i, j, best);
     }
-    for (int set = 0; set < 4; ++set)
-        for (begin[set] = 0; begin[set] < members && tide_fit_set(r->family[begin[set] * n + i]) < set;)
-            ++begin[set];
-    for (int set = 0; set < 3; ++set) {
-        if (begin[set] == begin[set + 1])
-            continue;
-        const int other = set == 2 ? begin[2] > 0 : begin[2] < members;
-        const int twin = set < 2 && begin[1] > 0 && begin[2] > begin[1];
-        size_t keep = tide_fit_share(spec, r, i, begin[set], begin[set + 1], (other ? 0.5 : 1.0) * (twin ? 0.5 : 1.0));
-        for (size_t j = 0; j < keep && kept < begin[set]; ++j)
-            tide_fit_swap(r, i, kept + j, begin[set] + j);
-        kept += keep;
-    }
-    return (int)kept;
+    size_t first = 0; /* of the robust members */
+    while (first < members && r->family[first * n + i] != TIDE_FAMILY_ETS_ROBUST)
+        ++first;
+    if (first == 0 || first == members)
+        return (int)tide_fit_share(spec, r, i, 0, members, 1.0);
+    size_t keep = tide_fit_share(spec, r, i, 0, first, 0.5);
+    size_t robust = tide_fit_share(spec, r, i, first, members, 0.5);
+    for (size_t j = 0; j < robust && first > keep; ++j)
+        tide_fit_swap(r, i, keep + j, first + j);
+    return (int)(keep + robust);
 }
 
 /* Zeroes slots [from, slots) of series i. */
@@ -503,9 +482,9 @@ TIDE_FN void tide_fit_clear(tide_results *r, size_t i, int from) {
     zero.family = zero.converged = zero.n_params = 0;
     zero.form = 0;
     zero.sigma2 = zero.loglik = zero.criterion = 0.0;
-    zero.coef = zero.state = nothing;
-    zero.coef_stride = zero.stride = 0;
-    zero.n_coef = zero.n_state = 0;
+    zero.coef[0] = zero.coef[1] = zero.coef[2] = zero.coef[3] = 0.0;
+    zero.state = nothing;
+    zero.stride = 0;
     zero.level_scale = zero.season_scale = 0.0;
     for (int j = from; j < r->slots; ++j) {
         tide_fit_put(r, i, (size_t)j, &zero);
@@ -553,6 +532,7 @@ TIDE_FN void tide_fit_end(const tide_fit_block *b) {
         r->n_members[i] = (uint8_t)members;
         r->n_obs[i] = shut_out ? 0 : (int32_t)TIDE_AT(f.n_obs, 0, k);
         r->scale[i] = b->tiles->scale[lane];
+        r->xreg_next[i] = b->tiles->xreg ? b->tiles->xreg_at[lane] + b->tiles->length[lane] : 0;
         tide_fit_clear(r, i, members);
     }
 }

@@ -63,11 +63,11 @@ static void fit_candidate(const tide_device_fit *f, size_t g, int id) {
     }
 }
 
-static void fit_arima(const tide_device_fit *f, size_t g, int stage) {
-    tide_device_arima(f, g, stage);
+static void fit_arima(const tide_device_fit *f, size_t g, int at) {
+    tide_device_arima(f, g, at);
 }
 
-/* id: a candidate, or -1 for begin, -2 for end, or ARIMA and more: a stage of ARIMA's. The last block has threads past the end, as on a GPU. */
+/* id: a candidate, or -1 for begin, -2 for end, or ARIMA + an order of its list. The last block has threads past the end, as on a GPU. */
 enum { ARIMA = 1000 };
 static void launch(const tide_device_fit *f, int block, int id) {
     size_t blocks = tide_device_blocks(f->threads, block);
@@ -80,7 +80,7 @@ static void launch(const tide_device_fit *f, int block, int id) {
                 fit_begin(f, g);
             if (id == -2)
                 fit_end(f, g);
-            if (id >= ARIMA + TIDE_DEVICE_ARIMA_END)
+            if (id >= ARIMA + TIDE_DEVICE_ARIMA_BEGIN)
                 fit_arima(f, g, id - ARIMA);
             else if (id >= 0)
                 fit_candidate(f, g, id);
@@ -92,12 +92,9 @@ void emulated_fit(const tide_device_fit *f, int block) {
     for (int id = 0; id < TIDE_CANDIDATES; ++id)
         if (tide_device_wants(&f->spec, id))
             launch(f, block, id);
-    if (tide_fit_wants(&f->spec, TIDE_FAMILY_ARIMA)) {
-        launch(f, block, ARIMA + TIDE_DEVICE_ARIMA_BEGIN);
-        for (int i = 0; i < tide_arima_n_stages(&f->spec); ++i)
-            launch(f, block, ARIMA + i);
-        launch(f, block, ARIMA + TIDE_DEVICE_ARIMA_END);
-    }
+    for (int at = TIDE_DEVICE_ARIMA_BEGIN; at < tide_device_orders(&f->spec); ++at)
+        if (tide_device_orders(&f->spec) > 0)
+            launch(f, block, ARIMA + at);
     launch(f, block, -2);
 }
 
