@@ -14,7 +14,7 @@
  *     var n_h = sigma2 sum_{s<=h} g_{s,h-s}^2 F_s
  *
  * M_s and F_s do not depend on the data but on the coefficients and the number of steps alone: the lattice of
- * Chandrasekhar's recursion (arima_lattice in what follows) is run again over the steps of the fit and goes on through
+ * Chandrasekhar's recursion (arima_eval.h), started from the moments of arima_poly.h, is run again over the steps of the fit and goes on through
  * the forecast. It ends early where it has settled: once all |L_i| <= 1e-9 F, the gains change by less than 1e-18 a step,
  * and one impulse response serves all later innovations. A moving average with a root on the unit circle never settles
  * (F_s is 1 + 1/s); then EXACT steps ahead have gains of their own and later ones share the last, whose F differs from
@@ -30,6 +30,7 @@
 #define TIDE_ARIMA_FORECAST_H
 
 #include "kernels/arima.h"
+#include "kernels/arima_poly.h"
 #include "kernels/boxcox.h"
 #include "kernels/ets_forecast.h"
 #include "kernels/fourier.h"
@@ -103,11 +104,11 @@ TIDE_FN int tide_arima_model_of(const tide_member_view *v, int season, tide_arim
 
 /* ---- recursion and lattice ---- */
 
-/* Scratch of one member, r or lags elements each; element i of every column at p[i*stride]. */
-typedef struct tide_arima_scratch {
+/* Memory of one member, r or lags elements each; element i of every column at p[i*stride]. */
+typedef struct tide_arima_ahead {
     tide_column phi, M, L, x, lag; /* lag is a ring: step h lies at (h - 1) mod lags */
     double F;
-} tide_arima_scratch;
+} tide_arima_ahead;
 
 /* Most rows of x and of lag for a season: elements of the columns above. */
 TIDE_FN size_t tide_arima_r_max(int m) {
@@ -116,12 +117,12 @@ TIDE_FN size_t tide_arima_r_max(int m) {
 TIDE_FN size_t tide_arima_lags_max(int m) {
     return (size_t)(2 + (tide_arima_seasonal(m) ? m : 0));
 }
-TIDE_FN size_t tide_arima_scratch_size(int m) {
+TIDE_FN size_t tide_arima_ahead_size(int m) {
     return 4 * tide_arima_r_max(m) + tide_arima_lags_max(m);
 }
 
-TIDE_FN tide_arima_scratch tide_arima_place(int m, tide_column at) {
-    tide_arima_scratch s;
+TIDE_FN tide_arima_ahead tide_arima_ahead_place(int m, tide_column at) {
+    tide_arima_ahead s;
     size_t r = tide_arima_r_max(m) * at.stride;
     s.phi.p = at.p;
     s.M.p = at.p + r;
@@ -133,27 +134,44 @@ TIDE_FN tide_arima_scratch tide_arima_place(int m, tide_column at) {
     return s;
 }
 
-/* phi_{i+1} at i < r; with ma: theta_{i+1}. */
-TIDE_FN void tide_arima_expand(const tide_arima_model *a, int ma, tide_column out) {
-    const tide_arima_order o = a->order;
-    int n = ma ? o.q : o.p, seasonal = ma ? o.Q : o.P, at = ma ? o.p : 0;
-    int seasonal_at = o.p + o.q + (ma ? o.P : 0);
-    double sign = ma ? 1.0 : -1.0;
+/* Scratch of the moments that the lattice starts from (arima_poly.h), for every order at the season. It has the stride
+ * of its lanes: 1 on a CPU. */
+TIDE_FN size_t tide_arima_moments_size(int m) {
+    const tide_arima_order largest = {
+        TIDE_ARIMA_ORDER_MAX, 0, TIDE_ARIMA_ORDER_MAX, TIDE_ARIMA_SEASONAL_MAX, 0, TIDE_ARIMA_SEASONAL_MAX, 0, 0, 0, 0};
+    tide_arima_order o = largest;
+    o.P = tide_arima_seasonal(m) ? o.P : 0;
+    o.Q = tide_arima_seasonal(m) ? o.Q : 0;
+    tide_arima_shape s = tide_arima_shape_of(o, m, 1.0, 1);
+    return tide_arima_poly_size(&s);
+}
+
+/* phi, and with `gains` M, L and F as they are at the first step; at: scratch of tide_arima_moments_size. Coefficients
+ * without moments (not stationary, or too near to it: a fit gives none) get the gains of the steady state. */
+TIDE_FN void tide_arima_ahead_begin(const tide_arima_model *a, int gains, tide_column at, tide_arima_ahead *s) {
+    tide_arima_shape shape = tide_arima_shape_of(a->order, a->m, 1.0, at.stride);
+    tide_arima_poly w;
+    tide_arima_poly_place(&w, &shape, at.p);
+    for (int i = 0; i < shape.k; ++i)
+        w.coef[(size_t)i * at.stride] = tide_arima_coef(a, i);
+    if (gains)
+        tide_arima_moments_of_coef(&shape, &w);
+    else
+        tide_arima_expand(&shape, &w);
     for (int i = 0; i < a->r; ++i)
-        *tide_cell(out, (size_t)i) = i < n ? tide_arima_coef(a, at + i) : 0.0;
-    for (int s = 0; s < seasonal; ++s) {
-        double c = tide_arima_coef(a, seasonal_at + s);
-        size_t lag = (size_t)(a->m * (s + 1));
-        *tide_cell(out, lag - 1) += c;
-        for (int i = 0; i < n; ++i) {
-            double *to = tide_cell(out, lag + (size_t)i);
-            *to = tide_fma(sign * c, tide_arima_coef(a, at + i), *to);
-        }
+        *tide_cell(s->phi, (size_t)i) = w.phi[(size_t)i * at.stride];
+    int feasible = gains && *w.feasible != 0.0;
+    s->F = feasible ? *w.f : 1.0;
+    for (int i = 0; gains && i < a->r; ++i) {
+        double theta = i < shape.b ? w.theta[(size_t)(i + 1) * at.stride] : 0.0;
+        double m = feasible ? w.m[(size_t)i * at.stride] : *tide_cell(s->phi, (size_t)i) + theta;
+        *tide_cell(s->M, (size_t)i) = m;
+        *tide_cell(s->L, (size_t)i) = feasible ? m : 0.0;
     }
 }
 
 /* x_i <- x_{i+1} + phi_{i+1} first, first = x_0 as it was. */
-TIDE_FN void tide_arima_shift(const tide_arima_model *a, const tide_arima_scratch *s, double first) {
+TIDE_FN void tide_arima_shift(const tide_arima_model *a, const tide_arima_ahead *s, double first) {
     for (int i = 0; i < a->r; ++i) {
         double next = i + 1 < a->r ? *tide_cell(s->x, (size_t)i + 1) : 0.0;
         *tide_cell(s->x, (size_t)i) = tide_fma(*tide_cell(s->phi, (size_t)i), first, next);
@@ -174,15 +192,15 @@ TIDE_FN double tide_arima_integrate(const tide_arima_model *a, tide_column lag, 
 }
 
 /* x and lag as they are at the end of the fit. */
-TIDE_FN void tide_arima_state(const tide_arima_model *a, const tide_arima_scratch *s) {
+TIDE_FN void tide_arima_ahead_state(const tide_arima_model *a, const tide_arima_ahead *s) {
     for (int i = 0; i < a->r; ++i)
         *tide_cell(s->x, (size_t)i) = a->state[(size_t)i * a->stride];
     for (int i = 0; i < a->lags; ++i)
         *tide_cell(s->lag, (size_t)(a->lags - 1 - i)) = a->state[(size_t)(a->r + i) * a->stride];
 }
 
-/* One step of the lattice (NUMERICS of the likelihood: arima.h); 1 when it had settled and nothing moves any more. */
-TIDE_FN int tide_arima_lattice_step(const tide_arima_model *a, tide_arima_scratch *s) {
+/* One step of the lattice (arima_eval.h); 1 when it had settled and nothing moves any more. */
+TIDE_FN int tide_arima_lattice_step(const tide_arima_model *a, tide_arima_ahead *s) {
     double first = *tide_cell(s->L, 0), k = first / s->F, largest = 0.0;
     for (int i = 0; i < a->r; ++i)
         largest = tide_max(largest, tide_abs(*tide_cell(s->L, (size_t)i)));
@@ -198,20 +216,13 @@ TIDE_FN int tide_arima_lattice_step(const tide_arima_model *a, tide_arima_scratc
     return 0;
 }
 
-/* Steady state: the gains after infinitely many steps. */
-TIDE_FN void tide_arima_steady(const tide_arima_model *a, tide_arima_scratch *s) {
-    tide_arima_expand(a, 1, s->M);
-    for (int i = 0; i < a->r; ++i) {
-        *tide_cell(s->M, (size_t)i) += *tide_cell(s->phi, (size_t)i);
-        *tide_cell(s->L, (size_t)i) = 0.0;
-    }
-    s->F = 1.0;
-}
-
 /* phi, M, L and F as they are after the steps of the fit. */
-TIDE_FN void tide_arima_lattice_end(const tide_arima_model *a, tide_arima_scratch *s) {
-    tide_arima_expand(a, 0, s->phi);
-    tide_arima_steady(a, s);
+TIDE_FN void tide_arima_lattice_end(const tide_arima_model *a, tide_column at, tide_arima_ahead *s) {
+    int64_t steps = a->steps - a->lags, most = (int64_t)1 << 20; /* no series is longer */
+    tide_arima_ahead_begin(a, 1, at, s);
+    for (int64_t t = 0; t < steps && t < most; ++t)
+        if (tide_arima_lattice_step(a, s))
+            return;
 }
 
 /* ---- moments ---- */
@@ -229,9 +240,10 @@ TIDE_FN double tide_arima_regression(const tide_arima_model *a, int h) {
 }
 
 /* Means of z. */
-TIDE_FN void tide_arima_means(const tide_arima_model *a, int horizon, tide_column mean, const tide_arima_scratch *s) {
-    tide_arima_expand(a, 0, s->phi);
-    tide_arima_state(a, s);
+TIDE_FN void tide_arima_means(const tide_arima_model *a, int horizon, tide_column mean, tide_column at,
+                              tide_arima_ahead *s) {
+    tide_arima_ahead_begin(a, 0, at, s);
+    tide_arima_ahead_state(a, s);
     for (int h = 1; h <= horizon; ++h) {
         double w = *tide_cell(s->x, 0);
         *tide_cell(mean, (size_t)h - 1) = tide_arima_integrate(a, s->lag, h, w) + tide_arima_regression(a, h);
@@ -240,10 +252,11 @@ TIDE_FN void tide_arima_means(const tide_arima_model *a, int horizon, tide_colum
 }
 
 /* Standard deviations of z. */
-TIDE_FN void tide_arima_spreads(const tide_arima_model *a, int horizon, tide_column sd, tide_arima_scratch *s) {
+TIDE_FN void tide_arima_spreads(const tide_arima_model *a, int horizon, tide_column sd, tide_column at,
+                                tide_arima_ahead *s) {
     for (int h = 0; h < horizon; ++h)
         *tide_cell(sd, (size_t)h) = 0.0;
-    tide_arima_lattice_end(a, s);
+    tide_arima_lattice_end(a, at, s);
     for (int from = 1, settled = 0; from <= horizon && !settled; ++from) {
         for (int i = 0; i < a->r; ++i)
             *tide_cell(s->x, (size_t)i) = *tide_cell(s->M, (size_t)i) / s->F;
@@ -264,25 +277,32 @@ TIDE_FN void tide_arima_spreads(const tide_arima_model *a, int horizon, tide_col
         *tide_cell(sd, (size_t)h) = tide_sqrt(a->sigma2) * tide_sqrt(*tide_cell(sd, (size_t)h));
 }
 
-/* Means and standard deviations of z at steps 1..horizon. scratch: tide_arima_scratch_size. */
-TIDE_FN void tide_arima_moments(const tide_arima_model *a, int horizon, tide_column mean, tide_column sd,
-                                tide_column scratch) {
-    tide_arima_scratch s = tide_arima_place(a->m, scratch);
-    tide_arima_means(a, horizon, mean, &s);
-    tide_arima_spreads(a, horizon, sd, &s);
+/* Elements that the forecasts of one member need beside their outcome. */
+TIDE_FN size_t tide_arima_forecast_size(int m) {
+    return tide_arima_ahead_size(m) + tide_arima_moments_size(m);
 }
 
-/* Adds weight times the point forecasts of y. scratch: 2*horizon + tide_arima_scratch_size elements. */
+/* Means and standard deviations of z at steps 1..horizon. scratch: tide_arima_forecast_size. */
+TIDE_FN void tide_arima_moments(const tide_arima_model *a, int horizon, tide_column mean, tide_column sd,
+                                tide_column scratch) {
+    tide_arima_ahead s = tide_arima_ahead_place(a->m, scratch);
+    tide_column at = {tide_cell(scratch, tide_arima_ahead_size(a->m)), scratch.stride};
+    tide_arima_means(a, horizon, mean, at, &s);
+    tide_arima_spreads(a, horizon, sd, at, &s);
+}
+
+/* Adds weight times the point forecasts of y. scratch: 2*horizon + tide_arima_forecast_size elements. */
 TIDE_FN void tide_arima_add_means(const tide_arima_model *a, int horizon, int bias_adjust, double weight,
                                   tide_column mean, tide_column scratch) {
     size_t n = (size_t)horizon;
     tide_column z = scratch, sd = {tide_cell(scratch, n), scratch.stride};
     tide_column rest = {tide_cell(scratch, 2 * n), scratch.stride};
-    tide_arima_scratch s = tide_arima_place(a->m, rest);
+    tide_column at = {tide_cell(rest, tide_arima_ahead_size(a->m)), scratch.stride};
+    tide_arima_ahead s = tide_arima_ahead_place(a->m, rest);
     int adjust = bias_adjust && a->transform.on;
-    tide_arima_means(a, horizon, z, &s);
+    tide_arima_means(a, horizon, z, at, &s);
     if (adjust)
-        tide_arima_spreads(a, horizon, sd, &s);
+        tide_arima_spreads(a, horizon, sd, at, &s);
     for (size_t h = 0; h < n; ++h) {
         double y = *tide_cell(z, h), v = adjust ? *tide_cell(sd, h) : 0.0;
         if (a->transform.on)
@@ -307,9 +327,10 @@ TIDE_FN size_t tide_arima_path_columns(int m, int horizon) {
     return (r < h ? r : h) + (lags < h ? lags : h);
 }
 
-TIDE_FN void tide_arima_paths_start(const tide_arima_model *a, const tide_paths *w, int horizon,
-                                    tide_arima_scratch *s) {
-    tide_arima_lattice_end(a, s);
+/* at: scratch of tide_arima_moments_size, for this call only. */
+TIDE_FN void tide_arima_paths_start(const tide_arima_model *a, const tide_paths *w, int horizon, tide_column at,
+                                    tide_arima_ahead *s) {
+    tide_arima_lattice_end(a, at, s);
     for (int j = 0; j < tide_arima_path_rows(a, horizon); ++j)
         for (int i = w->from; i < w->to; ++i)
             *tide_path_cell(w, TIDE_PATH_SEASONS + j, i) = a->state[(size_t)j * a->stride];
@@ -329,7 +350,7 @@ TIDE_FN void tide_arima_paths_add(const tide_arima_model *a, const tide_paths *w
 
 /* Step h >= 1 of every path: y into column TIDE_PATH_VALUE. */
 TIDE_FN void tide_arima_paths_step(const tide_arima_model *a, const tide_paths *w, int horizon, int h,
-                                   tide_arima_scratch *s) {
+                                   tide_arima_ahead *s) {
     const int rows = tide_arima_path_rows(a, horizon), lags = tide_arima_path_lags(a, horizon), d = a->order.d;
     const double scale = tide_sqrt(a->sigma2) * tide_sqrt(s->F), c1 = d == 1 ? -1.0 : -2.0;
     int draw = tide_paths_draw(w, h);

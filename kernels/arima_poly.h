@@ -1,10 +1,14 @@
 /* arima_poly.h - from bounded coordinates to the coefficients of a seasonal ARMA, to its first moments, and back.
  *
- * Coordinates u, k = p + q + P + Q of them in the order of coef (arima.h): partial autocorrelations of each of the four
- * polynomials, mapped to coefficients by the Durbin-Levinson recursion (Barndorff-Nielsen and Schou, "On the
- * parametrization of autoregressive models by partial autocorrelations", J. Multivariate Analysis 3, 1973):
+ * Coordinates u, k = p + q + P + Q of them in the order of coef (arima.h), each in [-1, 1]: of each of the four polynomials
+ * they give the partial autocorrelations, and these its coefficients by the Durbin-Levinson recursion (Barndorff-Nielsen and
+ * Schou, "On the parametrization of autoregressive models by partial autocorrelations", J. Multivariate Analysis 3, 1973):
  *
- *     c_h = u_h,   c_j <- c_j -+ u_h c_{h-j}   (- for AR, + for MA), h = 1, 2, ...
+ *     k_h = u_h (3 - u_h^2)/2
+ *     c_h = k_h,   c_j <- c_j -+ k_h c_{h-j}   (- for AR, + for MA), h = 1, 2, ...
+ *
+ * The cubic stretches the neighbourhood of the unit circle, where the information on k grows like 1/(1 - k^2), so that the
+ * Hessian changes little over the box.
  *
  * With a radius R > 1 every root lies at modulus R or beyond: c_i is multiplied by R^-i (seasonal R^-mi), so that the
  * best model whose roots keep away from the unit circle is found by the search itself instead of being rejected.
@@ -34,7 +38,7 @@
 #include "kernels/arima.h"
 #include "kernels/boxqn.h"
 
-#define TIDE_ARIMA_AR_MOST 0.99999   /* of a partial autocorrelation of an AR polynomial; MA: 1 */
+#define TIDE_ARIMA_AR_MOST 0.9997 /* of a coordinate of an AR polynomial: k = 1 - 1.4e-7; MA: 1 */
 #define TIDE_ARIMA_GAMMA_MOST 1e8
 
 enum {
@@ -98,7 +102,7 @@ TIDE_FN tide_arima_shape tide_arima_shape_of(tide_arima_order o, int m, double r
 
 /* Memory of the maps, (elements, lanes). What ends in _bar is the derivative of the objective by it. */
 typedef struct tide_arima_poly {
-    double *coef, *coef_bar;   /* [k] */
+    double *k, *coef, *coef_bar; /* [k] partial autocorrelations; coefficients */
     double *phi, *phi_bar;     /* [r] element i: lag i + 1 */
     double *theta, *theta_bar; /* [b+1] element i: lag i */
     double *psi, *psi_bar;     /* [b+1] */
@@ -119,7 +123,7 @@ enum { TIDE_ARIMA_TRIANGLE = TIDE_ARIMA_ORDER_MAX * (TIDE_ARIMA_ORDER_MAX + 1) /
 /* Doubles a lane for an order with a and b lags. */
 TIDE_FN size_t tide_arima_poly_size(const tide_arima_shape *s) {
     size_t a = (size_t)s->a, b = (size_t)s->b, q = (size_t)s->q, r = (size_t)s->r, lags = (size_t)s->lags;
-    return 2 * ((size_t)s->k + 2 * r + 2 * (b + 1) + (size_t)s->far + (lags + q) + lags + (q + (size_t)s->Q + 2)) +
+    return (size_t)s->k + 2 * ((size_t)s->k + 2 * r + 2 * (b + 1) + (size_t)s->far + (lags + q) + lags + (q + (size_t)s->Q + 2)) +
            3 * (a + 1) + TIDE_ARIMA_TRIANGLE + 3;
 }
 
@@ -129,6 +133,7 @@ TIDE_FN double *tide_arima_poly_place(tide_arima_poly *w, const tide_arima_shape
     size_t a = (size_t)s->a, b = (size_t)s->b, q = (size_t)s->q, r = (size_t)s->r, lags = (size_t)s->lags,
            k = (size_t)s->k, c = q + (size_t)s->Q + 2;
 #define TIDE_PLACE_ARIMA_(field, count) (w->field = at, at += (count) * TIDE_STRIDE)
+    TIDE_PLACE_ARIMA_(k, k);
     TIDE_PLACE_ARIMA_(coef, k);
     TIDE_PLACE_ARIMA_(coef_bar, k);
     TIDE_PLACE_ARIMA_(phi, r);
@@ -220,6 +225,14 @@ TIDE_FN void tide_arima_step_up_back(double *c_bar, const double *u, double *u_b
     }
 }
 
+/* The partial autocorrelation of a coordinate, and its derivative. */
+TIDE_FN double tide_arima_partial(double u) {
+    return u * tide_fma(-0.5 * u, u, 1.5);
+}
+TIDE_FN double tide_arima_partial_slope(double u) {
+    return 1.5 * tide_fma(-u, u, 1.0);
+}
+
 /* radius^-n by repeated multiplication. */
 TIDE_FN double tide_arima_shrink(double radius, int n) {
     double f = 1.0, by = 1.0 / radius;
@@ -228,10 +241,13 @@ TIDE_FN double tide_arima_shrink(double radius, int n) {
     return f;
 }
 
-/* coef from u. */
-TIDE_FN void tide_arima_coef_of(const tide_arima_shape *s, const double *u, double *coef) {
+/* coef from u, by way of the partial autocorrelations `partial`. */
+TIDE_FN void tide_arima_coef_of(const tide_arima_shape *s, const double *x, double *partial, double *coef) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
+    const double *u = partial;
+    for (int i = 0; i < s->k; ++i)
+        TIDE_EACH_LANE(k) TIDE_AT(partial, i, k) = tide_arima_partial(TIDE_AT(x, i, k));
     const double one = 1.0 / s->radius, season = tide_arima_shrink(s->radius, s->m);
     const size_t q = (size_t)s->p * TIDE_STRIDE, P = q + (size_t)s->q * TIDE_STRIDE, Q = P + (size_t)s->P * TIDE_STRIDE;
     tide_arima_step_up(coef, u, s->p, 1.0, one, tide_stride);
@@ -241,7 +257,7 @@ TIDE_FN void tide_arima_coef_of(const tide_arima_shape *s, const double *u, doub
 }
 
 /* The products: phi and theta from coef. */
-TIDE_FN void tide_arima_expand(const tide_arima_shape *s, const tide_arima_poly *w) {
+TIDE_FN void tide_arima_products(const tide_arima_shape *s, const tide_arima_poly *w) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     const double *ar = w->coef, *ma = ar + (size_t)s->p * TIDE_STRIDE, *sar = ma + (size_t)s->q * TIDE_STRIDE,
@@ -268,7 +284,7 @@ TIDE_FN void tide_arima_expand(const tide_arima_shape *s, const tide_arima_poly 
 }
 
 /* Adds to coef_bar what the products pass on. */
-TIDE_FN void tide_arima_expand_back(const tide_arima_shape *s, const tide_arima_poly *w) {
+TIDE_FN void tide_arima_products_back(const tide_arima_shape *s, const tide_arima_poly *w) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     const size_t q = (size_t)s->p * TIDE_STRIDE, P = q + (size_t)s->q * TIDE_STRIDE, Q = P + (size_t)s->P * TIDE_STRIDE;
@@ -423,8 +439,8 @@ TIDE_CALLED void tide_arima_setup(const tide_arima_shape *s, const tide_arima_po
     (void)tide_stride;
     double *cs = w->c + (size_t)(s->q + 1) * TIDE_STRIDE;
     const double *ma = w->coef + (size_t)s->p * TIDE_STRIDE, *sma = ma + (size_t)(s->q + s->P) * TIDE_STRIDE;
-    tide_arima_coef_of(s, u, w->coef);
-    tide_arima_expand(s, w);
+    tide_arima_coef_of(s, u, w->k, w->coef);
+    tide_arima_products(s, w);
     tide_arima_gamma_u(s, w);
     tide_arima_autocorrelate(w->c, ma, s->q, tide_stride);
     tide_arima_autocorrelate(cs, sma, s->Q, tide_stride);
@@ -542,12 +558,14 @@ TIDE_CALLED void tide_arima_setup_back(const tide_arima_shape *s, const tide_ari
     tide_arima_autocorrelate_back(w->c_bar, w->coef + q, w->coef_bar + q, s->q, tide_stride);
     tide_arima_autocorrelate_back(cs_bar, w->coef + Q, w->coef_bar + Q, s->Q, tide_stride);
     tide_arima_gamma_u_back(s, w);
-    tide_arima_expand_back(s, w);
+    tide_arima_products_back(s, w);
     const double one = 1.0 / s->radius, season = tide_arima_shrink(s->radius, s->m);
-    tide_arima_step_up_back(w->coef_bar, u, u_bar, s->p, 1.0, one, w->triangle, tide_stride);
-    tide_arima_step_up_back(w->coef_bar + q, u + q, u_bar + q, s->q, -1.0, one, w->triangle, tide_stride);
-    tide_arima_step_up_back(w->coef_bar + P, u + P, u_bar + P, s->P, 1.0, season, w->triangle, tide_stride);
-    tide_arima_step_up_back(w->coef_bar + Q, u + Q, u_bar + Q, s->Q, -1.0, season, w->triangle, tide_stride);
+    tide_arima_step_up_back(w->coef_bar, w->k, u_bar, s->p, 1.0, one, w->triangle, tide_stride);
+    tide_arima_step_up_back(w->coef_bar + q, w->k + q, u_bar + q, s->q, -1.0, one, w->triangle, tide_stride);
+    tide_arima_step_up_back(w->coef_bar + P, w->k + P, u_bar + P, s->P, 1.0, season, w->triangle, tide_stride);
+    tide_arima_step_up_back(w->coef_bar + Q, w->k + Q, u_bar + Q, s->Q, -1.0, season, w->triangle, tide_stride);
+    for (int i = 0; i < s->k; ++i)
+        TIDE_EACH_LANE(k) TIDE_AT(u_bar, i, k) *= tide_arima_partial_slope(TIDE_AT(u, i, k));
 }
 
 #endif

@@ -1,11 +1,11 @@
 /* batch_lanes.c - the lane driver of one instruction set: compiled once for each, with -DTIDE_LANES and
  * -DTIDE_LANES_NAME (CMakeLists.txt). A tile is 32/TIDE_LANES blocks of lanes; a range of tiles goes
  * through the stages of fit.h together. Every candidate is a function of its own, stamped out by the list of forms. */
+#include "kernels/arima_lanes.h"
+#include "kernels/arima_work.h"
 #include "kernels/fit.h"
-#include "kernels/members.h"
+#include "kernels/forecast_lanes.h"
 
-#define TIDE_JOIN_(a, b) a##b
-#define TIDE_JOIN(a, b) TIDE_JOIN_(a, b)
 #define TIDE_TEXT_(a) #a
 #define TIDE_TEXT(a) TIDE_TEXT_(a)
 
@@ -23,7 +23,9 @@ static size_t y_flight_doubles(int32_t rows) {
 static size_t workspace_bytes(const tide_fit_spec *spec, int32_t rows, size_t count) {
     size_t blocks = count * (TIDE_TILE_WIDTH / TIDE_LANES);
     return (y_flight_doubles(rows) +
-            (blocks * tide_fit_carry_size(spec) + tide_fit_scratch_size(spec, rows)) * TIDE_LANES) *
+            (blocks * (tide_fit_carry_size(spec) + tide_arima_carry_size(spec, rows)) +
+             tide_fit_scratch_size(spec, rows) + tide_arima_search_size(spec, rows)) *
+                TIDE_LANES) *
            sizeof(double);
 }
 
@@ -38,10 +40,13 @@ static void fit_tiles(const tide_fit_spec *spec, const tide_tiles *tiles, size_t
                             .n_blocks = count * (TIDE_TILE_WIDTH / TIDE_LANES),
                             .rows = rows,
                             .y_flight = workspace,
+                            .arima_carry_size = tide_arima_carry_size(spec, rows),
                             .stride = TIDE_LANES,
                             .out = results};
     range.carry = range.y_flight + y_flight_doubles(rows);
     range.scratch = range.carry + range.n_blocks * tide_fit_carry_size(spec) * TIDE_LANES;
+    range.arima_carry = range.scratch + tide_fit_scratch_size(spec, rows) * TIDE_LANES;
+    range.arima_scratch = range.arima_carry + range.n_blocks * range.arima_carry_size * TIDE_LANES;
     for (size_t i = 0; i < range.n_blocks; ++i) {
         tide_fit_block b = tide_fit_block_at(&range, i);
         tide_fit_begin(&b);
@@ -51,24 +56,14 @@ static void fit_tiles(const tide_fit_spec *spec, const tide_tiles *tiles, size_t
 #undef TIDE_ETS_FORM
     for (int id = TIDE_ETS_FORMS; id < TIDE_CANDIDATES; ++id)
         tide_fit_candidate(&range, id);
+    if (tide_fit_wants(spec, TIDE_FAMILY_ARIMA))
+        TIDE_JOIN(tide_arima_lanes_, TIDE_LANES_NAME)(&range);
     for (size_t i = 0; i < range.n_blocks; ++i) {
         tide_fit_block b = tide_fit_block_at(&range, i);
         tide_fit_end(&b);
     }
 }
 
-static void forecast(const tide_forecast_job *job, size_t first, size_t end, double *workspace) {
-    const size_t n = job->results->n_series;
-    const int intervals = job->spec->n_levels > 0;
-    tide_member_view member[TIDE_MEMBERS_MAX];
-    for (size_t i = first; i < end; ++i) {
-        tide_forecast_work work = {workspace, 1};
-        tide_forecast_out out = {job->mean + i, intervals ? job->lo + i : NULL,
-                                 intervals ? job->hi + i : NULL, n};
-        int count = tide_members_of(job->results, i, member);
-        tide_forecast_series(job->spec, member, count, job->key ? job->key[i] : 0, work, out);
-    }
-}
-
 const tide_lane_driver TIDE_JOIN(tide_lanes_, TIDE_LANES_NAME) = {
-    TIDE_TEXT(TIDE_LANES_NAME), TIDE_LANES, workspace_bytes, fit_tiles, forecast};
+    TIDE_TEXT(TIDE_LANES_NAME), TIDE_LANES, workspace_bytes, fit_tiles,
+    TIDE_JOIN(tide_forecast_lanes_, TIDE_LANES_NAME)};

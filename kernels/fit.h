@@ -91,24 +91,32 @@ TIDE_FN void tide_fit_begin(const tide_fit_block *b) {
     }
 }
 
-/* A fitted candidate, on the scale of the data, and where its states are (element r at state[r*stride]). */
+/* A fitted candidate, on the scale of the data, and where its coefficients and states are (element r at
+ * state[r*stride]); rows past theirs are zero in the results. */
 typedef struct tide_fit_member {
     int family, converged, n_params;
     uint32_t form;
     double sigma2, loglik, criterion;
-    double coef[TIDE_ETS_COEF_ROWS];
+    int n_coef, n_state;
+    const double *coef;
+    size_t coef_stride;
     const double *state;
     size_t stride;
-    double level_scale, season_scale; /* what the states have to be multiplied by */
+    double level_scale, season_scale; /* what the states have to be multiplied by: the first two, the others */
 } tide_fit_member;
 
-/* Is member slot a of series i ranked before b? Fits by absolute errors come last: their criterion is of
- * another likelihood. */
+/* Members whose criteria compare are a set: the fits by likelihood, those by absolute errors, and ARIMA, whose
+ * likelihood is of differences. */
+enum { TIDE_SETS = 3 };
+TIDE_FN int tide_fit_set(int family) {
+    return family == TIDE_FAMILY_ETS_ROBUST ? 1 : family == TIDE_FAMILY_ARIMA ? 2 : 0;
+}
+
+/* Is member slot a of series i ranked before b? By set first. */
 TIDE_FN int tide_fit_before(double criterion_a, int family_a, uint32_t form_a, double criterion_b,
                             int family_b, uint32_t form_b) {
-    int robust_a = family_a == TIDE_FAMILY_ETS_ROBUST, robust_b = family_b == TIDE_FAMILY_ETS_ROBUST;
-    if (robust_a != robust_b)
-        return robust_b;
+    if (tide_fit_set(family_a) != tide_fit_set(family_b))
+        return tide_fit_set(family_a) < tide_fit_set(family_b);
     if (criterion_a != criterion_b)
         return criterion_a < criterion_b;
     return family_a != family_b ? family_a < family_b : form_a < form_b;
@@ -126,10 +134,17 @@ TIDE_FN void tide_fit_put(tide_results *r, size_t i, size_t j, const tide_fit_me
     r->loglik[at] = m->loglik;
     r->criterion[at] = m->criterion;
     for (int32_t c = 0; c < r->coef_rows; ++c)
-        r->coef[(j * (size_t)r->coef_rows + (size_t)c) * n + i] = c < TIDE_ETS_COEF_ROWS ? m->coef[c] : 0.0;
+        r->coef[(j * (size_t)r->coef_rows + (size_t)c) * n + i] =
+            c < m->n_coef ? m->coef[(size_t)c * m->coef_stride] : 0.0;
     for (int32_t s = 0; s < r->state_rows; ++s)
         r->state[(j * (size_t)r->state_rows + (size_t)s) * n + i] =
-            m->state[(size_t)s * m->stride] * (s < 2 ? m->level_scale : m->season_scale);
+            s < m->n_state ? m->state[(size_t)s * m->stride] * (s < 2 ? m->level_scale : m->season_scale) : 0.0;
+}
+
+/* Slots that a set may take: one of them in likelihood mode, and for ARIMA. */
+TIDE_FN int tide_fit_set_slots(const tide_fit_spec *spec, int set) {
+    int arima = tide_fit_wants(spec, TIDE_FAMILY_ARIMA);
+    return set == 2 || spec->ets_mode != TIDE_ETS_AVERAGE || spec->slots <= arima ? 1 : spec->slots - arima;
 }
 
 /* Merges a candidate of lane k, unless a number of it is not finite. */
@@ -139,24 +154,29 @@ TIDE_FN void tide_fit_merge(const tide_fit_block *b, int k, const tide_fit_membe
     if (series < 0)
         return;
     int finite = tide_is_finite(m->sigma2) & tide_is_finite(m->loglik) & !tide_is_nan(m->criterion);
-    for (int32_t s = 0; s < r->state_rows; ++s)
+    for (int32_t s = 0; s < m->n_state; ++s)
         finite &=
             tide_is_finite(m->state[(size_t)s * m->stride] * (s < 2 ? m->level_scale : m->season_scale));
     if (!finite)
         return;
     size_t i = (size_t)series, n = r->n_series;
-    int slots = b->spec->ets_mode == TIDE_ETS_AVERAGE ? b->spec->slots : 1, count = r->n_members[i];
-    if (count < slots) {
+    const int set = tide_fit_set(m->family), count = r->n_members[i];
+    int mine = 0;
+    size_t worst = 0; /* of the member's set */
+    for (size_t j = 0; j < (size_t)count; ++j) {
+        if (tide_fit_set(r->family[j * n + i]) != set)
+            continue;
+        if (mine++ == 0 ||
+            tide_fit_before(r->criterion[worst * n + i], r->family[worst * n + i], r->form[worst * n + i],
+                            r->criterion[j * n + i], r->family[j * n + i], r->form[j * n + i]))
+            worst = j;
+    }
+    if (mine < tide_fit_set_slots(b->spec, set) && count < b->spec->slots) {
         r->n_members[i] = (uint8_t)(count + 1);
         tide_fit_put(r, i, (size_t)count, m);
         return;
     }
-    size_t worst = 0;
-    for (size_t j = 1; j < (size_t)count; ++j)
-        if (tide_fit_before(r->criterion[worst * n + i], r->family[worst * n + i], r->form[worst * n + i],
-                            r->criterion[j * n + i], r->family[j * n + i], r->form[j * n + i]))
-            worst = j;
-    if (tide_fit_before(m->criterion, m->family, m->form, r->criterion[worst * n + i],
+    if (mine > 0 && tide_fit_before(m->criterion, m->family, m->form, r->criterion[worst * n + i],
                         r->family[worst * n + i], r->form[worst * n + i]))
         tide_fit_put(r, i, worst, m);
 }
@@ -245,10 +265,12 @@ TIDE_FN void tide_fit_gather(const tide_fit_block *b, int id, const tide_ets_pro
         m.criterion = tide_criterion_value(b->spec->criterion, m.loglik, n_params, (int)n);
         if (form.trend != TIDE_NO)
             m.criterion += p->penalty * (t.par.beta / t.par.alpha);
-        m.coef[0] = t.par.alpha;
-        m.coef[1] = t.par.beta;
-        m.coef[2] = t.par.gamma;
-        m.coef[3] = form.trend == TIDE_DAMPED ? t.par.phi : 0.0;
+        const double coef[TIDE_ETS_COEF_ROWS] = {t.par.alpha, t.par.beta, t.par.gamma,
+                                                 form.trend == TIDE_DAMPED ? t.par.phi : 0.0};
+        m.n_coef = TIDE_ETS_COEF_ROWS;
+        m.n_state = 2 + b->spec->season;
+        m.coef = coef;
+        m.coef_stride = 1;
         m.state = &TIDE_AT(w->final_state, 0, k);
         m.stride = TIDE_STRIDE;
         m.level_scale = scale;
@@ -342,6 +364,7 @@ TIDE_FN int tide_fit_benchmark(const tide_fit_block *b, const tide_fit_work *f, 
     TIDE_AT(state, 1, k) = model.slope;
     for (int j = 0; family != TIDE_FAMILY_SNAIVE && j < b->spec->season; ++j)
         TIDE_AT(state, 2 + j, k) = 0.0;
+    TIDE_AT(state, 2 + b->spec->season, k) = model.relative;
     double scale = b->tiles->scale[lane];
     m->family = family;
     m->form = 0;
@@ -350,8 +373,10 @@ TIDE_FN int tide_fit_benchmark(const tide_fit_block *b, const tide_fit_work *f, 
     m->sigma2 = model.sigma2 * scale * scale;
     m->loglik = model.loglik - (double)model.n_obs * tide_log(scale);
     m->criterion = tide_criterion_value(b->spec->criterion, m->loglik, m->n_params, model.n_obs);
-    m->coef[0] = model.relative;
-    m->coef[1] = m->coef[2] = m->coef[3] = 0.0;
+    m->n_coef = 1;
+    m->n_state = 2 + b->spec->season;
+    m->coef = &TIDE_AT(state, m->n_state, k);
+    m->coef_stride = TIDE_STRIDE;
     m->state = &TIDE_AT(state, 0, k);
     m->stride = TIDE_STRIDE;
     m->level_scale = m->season_scale = scale;
@@ -450,8 +475,8 @@ TIDE_FN size_t tide_fit_share(const tide_fit_spec *spec, tide_results *r, size_t
     return keep - from;
 }
 
-/* Orders the members of series i by rank and turns their criteria into weights, half for each set where there
- * are fits by likelihood and by absolute errors; returns how many are kept. */
+/* Orders the members of series i by rank and turns their criteria into weights, the same sum for each set that has
+ * members; returns how many are kept. */
 TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i, int count) {
     size_t n = r->n_series, members = (size_t)count;
     for (size_t j = 0; j + 1 < members; ++j) {
@@ -463,16 +488,19 @@ TIDE_FN int tide_fit_weigh(const tide_fit_spec *spec, tide_results *r, size_t i,
         if (best != j)
             tide_fit_swap(r, i, j, best);
     }
-    size_t first = 0; /* of the robust members */
-    while (first < members && r->family[first * n + i] != TIDE_FAMILY_ETS_ROBUST)
-        ++first;
-    if (first == 0 || first == members)
-        return (int)tide_fit_share(spec, r, i, 0, members, 1.0);
-    size_t keep = tide_fit_share(spec, r, i, 0, first, 0.5);
-    size_t robust = tide_fit_share(spec, r, i, first, members, 0.5);
-    for (size_t j = 0; j < robust && first > keep; ++j)
-        tide_fit_swap(r, i, keep + j, first + j);
-    return (int)(keep + robust);
+    size_t sets = 0, kept = 0;
+    for (size_t j = 0; j < members; ++j)
+        sets += j == 0 || tide_fit_set(r->family[j * n + i]) != tide_fit_set(r->family[(j - 1) * n + i]);
+    for (size_t from = 0, to; from < members; from = to) {
+        for (to = from + 1; to < members; ++to)
+            if (tide_fit_set(r->family[to * n + i]) != tide_fit_set(r->family[from * n + i]))
+                break;
+        size_t keep = tide_fit_share(spec, r, i, from, to, 1.0 / (double)sets);
+        for (size_t j = 0; j < keep && from > kept; ++j)
+            tide_fit_swap(r, i, kept + j, from + j);
+        kept += keep;
+    }
+    return (int)kept;
 }
 
 /* Zeroes slots [from, slots) of series i. */
@@ -482,9 +510,9 @@ TIDE_FN void tide_fit_clear(tide_results *r, size_t i, int from) {
     zero.family = zero.converged = zero.n_params = 0;
     zero.form = 0;
     zero.sigma2 = zero.loglik = zero.criterion = 0.0;
-    zero.coef[0] = zero.coef[1] = zero.coef[2] = zero.coef[3] = 0.0;
-    zero.state = nothing;
-    zero.stride = 0;
+    zero.n_coef = zero.n_state = 0;
+    zero.coef = zero.state = nothing;
+    zero.coef_stride = zero.stride = 0;
     zero.level_scale = zero.season_scale = 0.0;
     for (int j = from; j < r->slots; ++j) {
         tide_fit_put(r, i, (size_t)j, &zero);

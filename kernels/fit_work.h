@@ -28,6 +28,8 @@ typedef struct tide_fit_block {
     int32_t rows;    /* longest tile of the range that scratch is for */
     double *carry, *scratch; /* element i of lane k at [i*stride + k]; they may hold anything at first */
     double *y_flight;        /* several lanes: [rows*TIDE_TILE_WIDTH], else NULL */
+    double *arima_carry, *arima_scratch; /* likewise, of the search of ARIMA models (arima_work.h) */
+    size_t arima_carry_size;             /* doubles a lane of the former */
     size_t stride;           /* TIDE_LANES on the CPU, threads of the launch on a device */
     tide_results *out;
 } tide_fit_block;
@@ -106,6 +108,7 @@ TIDE_FN tide_fit_block tide_fit_block_at(const tide_fit_block *first, size_t i) 
     b.lane0 = (int)(lane % TIDE_TILE_WIDTH);
     b.n_blocks = first->n_blocks - i;
     b.carry = first->carry + i * tide_fit_carry_size(first->spec) * TIDE_STRIDE;
+    b.arima_carry = first->arima_carry + i * first->arima_carry_size * TIDE_STRIDE;
     return b;
 }
 
