@@ -8,6 +8,7 @@
 #include "host/quote.h"
 #include "kernels/arima.h"
 #include "kernels/criteria.h"
+#include "kernels/tide_fn.h"
 
 #include <errno.h>
 #include <string.h>
@@ -87,6 +88,8 @@ static tide_status show_series(const tide_store *store, const tide_store_info *i
            s.end_of_month ? ", last days of months" : "");
     printf("fingerprint    %016llx, key %016llx, scale %g\n", (unsigned long long)s.fingerprint,
            (unsigned long long)s.key, s.scale);
+    if (!tide_is_nan(s.backtest_error))
+        printf("backtest       MASE %.4g\n", s.backtest_error);
     printf("fitted by      run %s, generation %llu, tidemill %s, %s, %s\n", info->run_id,
            (unsigned long long)info->generation, info->code_version, info->backend, info->created_utc);
     for (int32_t j = 0; j < s.n_members; ++j) {
