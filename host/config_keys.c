@@ -138,6 +138,11 @@ const tide_config_key tide_config_keys[] = {
      "model store to write a new generation to"},
     {"store.keep", "keep", TIDE_KEY_INT, AT(store.keep), 0, 1000000, NULL, TIDE_CMD_FIT, "N",
      "generations to keep; 0 = all"},
+    {"store.resume", "resume", TIDE_KEY_BOOL, AT(store.resume), 0, 0, NULL, TIDE_CMD_FIT, NULL,
+     "go on with what a fit of the same source and options into this store had finished when it was killed or failed; "
+     "with nothing to go on with, a fit from the start"},
+    {"store.resume_mixed", "resume-mixed", TIDE_KEY_BOOL, AT(store.resume_mixed), 0, 0, NULL, TIDE_CMD_FIT, NULL,
+     "as --resume, and when the source has changed since, keep the series before the first that differs"},
     {"store.warm", "warm", TIDE_KEY_TEXT, AT(store.warm), 0, 0, NULL, TIDE_CMD_FIT, "STORE",
      "start each fit from the coefficients that this store (or generation file) holds for the id, which may be the "
      "store written to; ids that it lacks start cold"},

@@ -26,8 +26,20 @@ static const char *const form_names[] = {
 #undef TIDE_ETS_FORM
 };
 
-void tide_report_add(tide_report *report, const tide_results *results) {
+void tide_report_add(tide_report *report, const tide_panel *panel, const tide_results *results) {
     size_t n = results->n_series;
+    if (!report->batches) {
+        report->first_ds = INT64_MAX;
+        report->last_ds = INT64_MIN;
+    }
+    for (size_t i = 0; i < n; ++i) {
+        if (panel->at[i + 1] == panel->at[i])
+            continue;
+        if (panel->first_ds[i] < report->first_ds)
+            report->first_ds = panel->first_ds[i];
+        if (panel->last_ds[i] > report->last_ds)
+            report->last_ds = panel->last_ds[i];
+    }
     ++report->batches;
     report->series += n;
     for (size_t i = 0; i < n; ++i) {
@@ -58,15 +70,6 @@ static const tide_intake_count *deviation(const tide_report *r, size_t i) {
     return (const tide_intake_count *)(const void *)((const char *)&r->intake + deviations[i].offset);
 }
 
-static char *finish(FILE *f, char **text) {
-    int bad = ferror(f);
-    if (fclose(f) || bad) {
-        free(*text);
-        return NULL;
-    }
-    return *text;
-}
-
 static void put_counts(FILE *f, const char *title, const char *const *names, const uint64_t *counts,
                        size_t n) {
     int any = 0;
@@ -84,16 +87,64 @@ static void put_stage(FILE *f, const char *name, tide_stage s) {
     fprintf(f, "  %-6s %9.2f s busy %9.2f s waiting\n", name, s.busy_s, s.wait_s);
 }
 
-char *tide_report_text(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
+static const char *const station_names[TIDE_STATIONS] = {"source",  "intake",  "tiling",    "warm starts",
+                                                         "fitting", "writing", "publishing"};
+
+const char *tide_station_name(tide_station station) {
+    return (int)station >= 0 && station < TIDE_STATIONS ? station_names[station] : "?";
+}
+
+double tide_report_station_s(const tide_report *r, tide_station station) {
+    const double seconds[TIDE_STATIONS] = {
+        [TIDE_STATION_SOURCE] = r->intake.source_s,
+        [TIDE_STATION_INTAKE] = r->read.busy_s - r->intake.source_s,
+        [TIDE_STATION_TILING] = r->plan_s,
+        [TIDE_STATION_WARM] = r->warm_s,
+        [TIDE_STATION_FITTING] = r->fit.busy_s - r->plan_s - r->warm_s,
+        [TIDE_STATION_WRITING] = r->write.busy_s,
+        [TIDE_STATION_PUBLISHING] = r->finish_s,
+    };
+    return seconds[station] > 0.0 ? seconds[station] : 0.0;
+}
+
+/* Seconds that a run takes at least, were the station `without` free (TIDE_STATIONS: none). */
+static double least_s(const tide_report *r, int without) {
+    static const int thread[TIDE_STATIONS] = {0, 0, 1, 1, 1, 2, 3};
+    double busy[4] = {0.0, 0.0, 0.0, 0.0};
+    for (int s = 0; s < TIDE_STATIONS; ++s)
+        if (s != without)
+            busy[thread[s]] += tide_report_station_s(r, (tide_station)s);
+    double most = busy[0] > busy[1] ? busy[0] : busy[1];
+    return (most > busy[2] ? most : busy[2]) + busy[3];
+}
+
+tide_station tide_report_bound(const tide_report *r, double *without_s) {
+    tide_station bound = TIDE_STATION_SOURCE;
+    for (int s = 1; s < TIDE_STATIONS; ++s)
+        if (least_s(r, s) < least_s(r, bound))
+            bound = (tide_station)s;
+    *without_s = least_s(r, bound);
+    return bound;
+}
+
+static void put_bound(FILE *f, const tide_report *r) {
+    double without;
+    tide_station bound = tide_report_bound(r, &without);
+    for (int s = 0; s < TIDE_STATIONS; ++s)
+        if (s != TIDE_STATION_WARM || r->warm_generation)
+            fprintf(f, "%s%s %.2f s", s ? ", " : "  of which ", station_names[s],
+                    tide_report_station_s(r, (tide_station)s));
+    fprintf(f, "\nbound by %s: busy %.2f s of %.2f s; were it free, the run would take %.2f s or more\n",
+            station_names[bound], tide_report_station_s(r, bound), r->wall_s, without);
+}
+
+static void put_text(FILE *f, const tide_report *r) {
     fprintf(f,
             "%" PRIu64 " series, %" PRIu64 " rows from %s (freq %s, season %d), %" PRIu64 " gaps, %" PRIu64
             " missing\n",
             r->series, r->intake.rows, r->source, r->freq, r->season, r->intake.gaps, r->intake.missing);
+    if (r->resumed)
+        fprintf(f, "%" PRIu64 " of the series were fitted before the run was interrupted\n", r->resumed);
     if (r->warm_generation)
         fprintf(f, "warm start of %" PRIu64 " series from generation %" PRIu64 " of %s (run %s)\n",
                 r->warm_series, r->warm_generation, r->warm_store, r->warm_run_id);
@@ -112,12 +163,11 @@ char *tide_report_text(const tide_report *r) {
     put_stage(f, "read", r->read);
     put_stage(f, "fit", r->fit);
     put_stage(f, "write", r->write);
-    fprintf(f, "  finish %9.2f s\n", r->finish_s);
+    put_bound(f, r);
     fprintf(f, "%.2f s in all, %.0f series/s, peak memory %.1f MiB\n", r->wall_s,
             r->wall_s > 0.0 ? (double)r->series / r->wall_s : 0.0, (double)r->peak_bytes / 1048576.0);
     if (r->generation)
         fprintf(f, "published generation %" PRIu64 " of %s (run %s)\n", r->generation, r->store, r->run_id);
-    return finish(f, &text);
 }
 
 static void put_json_counts(FILE *f, const char *const *names, const uint64_t *counts, size_t n) {
@@ -134,7 +184,25 @@ static void put_json_stages(FILE *f, const tide_report *r) {
     for (size_t i = 0; i < 4; ++i)
         fprintf(f, "%s\"%s\": {\"busy_s\": %.6f, \"wait_s\": %.6f}", i ? ", " : "{", stages[i].name,
                 stages[i].time.busy_s, stages[i].time.wait_s);
-    fputs("}", f);
+    double without;
+    tide_station bound = tide_report_bound(r, &without);
+    for (int k = 0; k < TIDE_STATIONS; ++k)
+        fprintf(f, "%s\"%s\": %.6f", k ? ", " : ", \"stations_s\": {", station_names[k],
+                tide_report_station_s(r, (tide_station)k));
+    fprintf(f, "}, \"bound\": {\"station\": \"%s\", \"busy_s\": %.6f, \"without_s\": %.6f}}", station_names[bound],
+            tide_report_station_s(r, bound), without);
+}
+
+/* First and last time of the data; null when there were none. */
+static void put_json_window(FILE *f, const tide_report *r) {
+    char first[48], last[48];
+    if (r->series == 0 || r->first_ds > r->last_ds) {
+        fputs("null", f);
+        return;
+    }
+    tide_ds_format(r->ds_kind, r->first_ds, first, sizeof first);
+    tide_ds_format(r->ds_kind, r->last_ds, last, sizeof last);
+    fprintf(f, "[\"%s\", \"%s\"]", first, last);
 }
 
 /* null for a cold run. */
@@ -150,57 +218,36 @@ static void put_json_warm(FILE *f, const tide_report *r) {
     fprintf(f, ", \"series\": %" PRIu64 "}", r->warm_series);
 }
 
-char *tide_report_warm_json(const tide_report *r) {
+/* What `put` prints, as a malloc'd text. */
+static char *printed(const tide_report *r, void (*put)(FILE *, const tide_report *)) {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f)
         return NULL;
-    put_json_warm(f, r);
-    return finish(f, &text);
+    put(f, r);
+    int bad = ferror(f);
+    if (fclose(f) || bad) {
+        free(text);
+        return NULL;
+    }
+    return text;
 }
 
-char *tide_report_outcomes_json(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
+static void put_json_outcomes(FILE *f, const tide_report *r) {
     put_json_counts(f, outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
-    return finish(f, &text);
 }
 
-char *tide_report_forms_json(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
+static void put_json_forms(FILE *f, const tide_report *r) {
     for (size_t i = 0; i < TIDE_ETS_FORMS; ++i)
         fprintf(f, "%s\"%s\": %" PRIu64, i ? ", " : "{", form_names[i], r->by_form[i]);
     for (size_t i = 0; i < TIDE_FAMILY_COUNT; ++i)
         if (i != TIDE_FAMILY_NONE && i != TIDE_FAMILY_ETS)
             fprintf(f, ", \"%s\": %" PRIu64, family_names[i], r->by_family[i]);
     fputs("}", f);
-    return finish(f, &text);
 }
 
-char *tide_report_stages_json(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
-    put_json_stages(f, r);
-    return finish(f, &text);
-}
-
-char *tide_report_json(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
+static void put_json(FILE *f, const tide_report *r) {
     const struct {
         const char *key, *value;
     } texts[] = {{"run_id", r->run_id},
@@ -219,7 +266,9 @@ char *tide_report_json(const tide_report *r) {
             r->season, r->generation, r->store_bytes);
     fprintf(f, "  \"series\": %" PRIu64 ",\n  \"members\": %" PRIu64 ",\n  \"batches\": %" PRIu64 ",\n",
             r->series, r->members, r->batches);
-    fputs("  \"warm\": ", f);
+    fprintf(f, "  \"resumed\": %" PRIu64 ",\n  \"window\": ", r->resumed);
+    put_json_window(f, r);
+    fputs(",\n  \"warm\": ", f);
     put_json_warm(f, r);
     fputs(",\n  \"outcomes\": ", f);
     put_json_counts(f, outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
@@ -246,5 +295,28 @@ char *tide_report_json(const tide_report *r) {
             r->batch_values);
     fprintf(f, "  \"wall_s\": %.6f,\n  \"series_per_s\": %.1f,\n  \"peak_bytes\": %" PRIu64 "\n}\n",
             r->wall_s, r->wall_s > 0.0 ? (double)r->series / r->wall_s : 0.0, r->peak_bytes);
-    return finish(f, &text);
+}
+
+char *tide_report_text(const tide_report *r) {
+    return printed(r, put_text);
+}
+
+char *tide_report_json(const tide_report *r) {
+    return printed(r, put_json);
+}
+
+char *tide_report_outcomes_json(const tide_report *r) {
+    return printed(r, put_json_outcomes);
+}
+
+char *tide_report_forms_json(const tide_report *r) {
+    return printed(r, put_json_forms);
+}
+
+char *tide_report_stages_json(const tide_report *r) {
+    return printed(r, put_json_stages);
+}
+
+char *tide_report_warm_json(const tide_report *r) {
+    return printed(r, put_json_warm);
 }

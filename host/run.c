@@ -124,24 +124,45 @@ static tide_status map_results(batch *b, const tide_fit_spec *spec, tide_error *
     return TIDE_OK;
 }
 
+/* Adds the time since *since to *seconds, and begins anew. */
+static void lap(double *since, double *seconds) {
+    double now = tide_now_s();
+    *seconds += now - *since;
+    *since = now;
+}
+
+/* Plan, starts and fit of a batch, but for series that an earlier run has fitted: a batch that holds others too is fitted
+ * whole, which gives these the same bits again. */
+static tide_status fit_batch(run *r, batch *b, tide_error *err) {
+    const tide_run_parts *p = r->parts;
+    tide_report *report = r->report;
+    double since = tide_now_s();
+    TIDE_TRY(map_results(b, &p->cfg->fit, err));
+    if (p->sink->recall) {
+        TIDE_TRY(p->sink->recall(p->sink->self, &b->panel, &b->results, err));
+        report->resumed += b->panel.kept;
+        if (b->panel.kept == b->panel.n_series)
+            return TIDE_OK;
+    }
+    tide_status status = tide_plan_build(&r->plan, &b->panel, err);
+    lap(&since, &report->plan_s);
+    if (!status && p->warm) {
+        uint64_t found = 0;
+        status = tide_warm_fill(p->warm, &b->panel, &r->plan, &found, err);
+        report->warm_series += found;
+        lap(&since, &report->warm_s);
+    }
+    return status ? status : p->backend->fit(p->backend->self, &p->cfg->fit, &r->plan.tiles, &b->results, err);
+}
+
 static void *fitter(void *arg) {
     run *r = (run *)arg;
-    const tide_run_parts *p = r->parts;
     tide_stage *time = &r->report->fit;
     batch *b;
     while ((b = (batch *)tide_queue_pop(&r->read, &time->wait_s))) {
         tide_error err = {TIDE_OK, ""};
         double start = tide_now_s();
-        tide_status status = tide_plan_build(&r->plan, &b->panel, &err);
-        if (!status && p->warm) {
-            uint64_t found = 0;
-            status = tide_warm_fill(p->warm, &b->panel, &r->plan, &found, &err);
-            r->report->warm_series += found;
-        }
-        if (!status)
-            status = map_results(b, &p->cfg->fit, &err);
-        if (!status)
-            status = p->backend->fit(p->backend->self, &p->cfg->fit, &r->plan.tiles, &b->results, &err);
+        tide_status status = fit_batch(r, b, &err);
         time->busy_s += tide_now_s() - start;
         if (status) {
             run_fail(r, status, &err);
@@ -163,7 +184,7 @@ static void *writer(void *arg) {
     while ((b = (batch *)tide_queue_pop(&r->fitted, &time->wait_s))) {
         tide_error err = {TIDE_OK, ""};
         double start = tide_now_s();
-        tide_report_add(r->report, &b->results);
+        tide_report_add(r->report, &b->panel, &b->results);
         tide_status status = sink->write(sink->self, &b->panel, &b->results, &err);
         time->busy_s += tide_now_s() - start;
         if (status) {

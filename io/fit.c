@@ -72,14 +72,30 @@ static void book_finish(tide_runs *runs, const tide_report *report, tide_status 
     free(warm);
 }
 
+/* What decides the results, for a later run that wants to go on: the configuration, the program, the kind of times, and
+ * the generation that a warm start comes from. NULL when memory is short. */
+static char *identity_of(const tide_config *cfg, const tide_feed *feed, const tide_source *own, const tide_warm *warm) {
+    char *config = tide_config_identity(cfg), *text = NULL;
+    const char *build = tide_build_info(); /* "0.1.0 (commit 12ab34cd, gcc ..." */
+    const tide_store_info *from = warm ? tide_warm_info(warm) : NULL;
+    if (config && asprintf(&text, "program=%.*s)\n%ssource=\"%s\"\nds kind=%d\nwarm generation=%s\n", (int)strcspn(build, ","), build,
+                           config, own ? own->name : "", (int)feed->ds_kind,
+                           from ? from->run_id : "null") < 0)
+        text = NULL;
+    free(config);
+    return text;
+}
+
 /* The pipeline between an open source and an open store. */
 static tide_status fit_into(const tide_run_parts *parts, tide_report *report, tide_error *err) {
     tide_store_written written;
     char run_id[TIDE_RUN_ID_SIZE];
+    tide_ds_kind kind = report->ds_kind;
     memcpy(run_id, report->run_id, sizeof run_id); /* tide_run clears the report */
     tide_runs *runs = book_begin(parts, run_id);
     tide_status status = tide_run(parts, report, err);
     memcpy(report->run_id, run_id, sizeof run_id);
+    report->ds_kind = kind;
     snprintf(report->store, sizeof report->store, "%s", parts->cfg->store.dir);
     if (!status) {
         tide_store_writer_written(parts->sink, &written);
@@ -90,13 +106,24 @@ static tide_status fit_into(const tide_run_parts *parts, tide_report *report, ti
     return status;
 }
 
+/* After a failure: what stays for --resume. */
+static void say_kept(tide_sink *sink, const tide_observer *observer) {
+    char text[160];
+    uint64_t kept = tide_store_writer_keep(sink);
+    if (kept == 0)
+        return;
+    snprintf(text, sizeof text, "%llu series are finished and kept: the same command with --resume goes on after them",
+             (unsigned long long)kept);
+    say(observer, TIDE_LOG_INFO, text);
+}
+
 tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer *observer,
                          tide_report *report, tide_error *err) {
     tide_feed feed;
     tide_backend backend;
     tide_sink sink;
     tide_warm *warm = NULL;
-    char note[256] = "";
+    char note[256] = "", *identity = NULL;
     memset(report, 0, sizeof *report);
     memset(&backend, 0, sizeof backend);
     memset(&sink, 0, sizeof sink);
@@ -108,6 +135,8 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         cfg->store.warm ? tide_warm_open(cfg->store.warm, cfg->fit.season, &warm, err) : TIDE_OK;
     if (!status)
         status = tide_backend_open(&cfg->backend, &backend, note, sizeof note, err);
+    if (!status && !(identity = identity_of(cfg, &feed, own, warm)))
+        status = tide_fail(err, TIDE_MEMORY, "out of memory");
     if (!status) {
         say(observer, TIDE_LOG_INFO, note);
         const tide_store_writer_options store = {.dir = cfg->store.dir,
@@ -116,7 +145,10 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
                                                  .seed = cfg->predict.spec.seed,
                                                  .run_id = report->run_id,
                                                  .backend = backend.name,
-                                                 .keep = cfg->store.keep};
+                                                 .keep = cfg->store.keep,
+                                                 .identity = identity,
+                                                 .resume = cfg->store.resume || cfg->store.resume_mixed,
+                                                 .resume_mixed = cfg->store.resume_mixed};
         status = tide_store_writer_open(&store, &sink, err);
     }
     if (!status) {
@@ -127,10 +159,17 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
                                       .observer = observer,
                                       .warm = warm};
         tide_error failure = {TIDE_OK, ""};
+        const char *found = tide_store_writer_note(&sink);
         tide_store_writer_set_kind(&sink, feed.ds_kind);
+        say(observer, tide_store_writer_resumed(&sink) ? TIDE_LOG_INFO : TIDE_LOG_WARNING, found);
+        snprintf(report->run_id, sizeof report->run_id, "%s", tide_store_writer_run_id(&sink));
+        report->ds_kind = feed.ds_kind;
         status = fit_into(&parts, report, &failure);
-        if (status && err)
-            *err = failure;
+        if (status) {
+            say_kept(&sink, observer);
+            if (err)
+                *err = failure;
+        }
     }
     if (sink.close)
         sink.close(sink.self);
@@ -138,6 +177,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         backend.close(backend.self);
     tide_warm_close(warm);
     tide_feed_close(&feed);
+    free(identity);
     return status;
 }
 

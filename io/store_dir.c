@@ -4,6 +4,8 @@
  *
  *     .tmp-*          being written; made only under the lock, so whoever holds it may remove all of them
  *
+ *     .resume/        what a run has finished so far (store_resume.c)
+ *
  *     gen-NNNNNN.h5   immutable, mode 0444
  *
  *     CURRENT         symbolic link to one of them, replaced by rename
@@ -12,8 +14,8 @@
  *
  * Order of a publish: temporary synced (caller), rename to gen, fsync of the directory, link under another
  * name, rename of that to CURRENT, fsync. Killed at any point, CURRENT names a whole generation, the old or
- * the new one. A generation that was renamed but never became CURRENT stays as a file among the others, and
- * its number is not given out again. Order is by number, never by time. fsync is never retried: after a
+ * the new one. A generation that was renamed but never became CURRENT is removed by the next writer when .resume
+ * shows that its run died there (store_write.c); else it stays, and its number is not given out again. Order is by number, never by time. fsync is never retried: after a
  * failure the kernel may have dropped the pages and would report success. */
 #include "io/store_dir.h"
 
@@ -188,6 +190,16 @@ tide_status tide_store_dir_publish(tide_store_dir *dir, const char *temporary, u
         return tide_fail(err, TIDE_DISK, "store '%s': %s is current, but fsync of the directory failed: %s",
                          dir->path, name, strerror(errno));
     return TIDE_OK;
+}
+
+tide_status tide_store_dir_drop(tide_store_dir *dir, uint64_t generation, tide_error *err) {
+    char name[32];
+    tide_generation_name(generation, name);
+    if (generation == dir->current || unlinkat(dir->fd, name, 0) != 0)
+        return tide_fail(err, TIDE_DISK, "store '%s': cannot remove %s: %s", dir->path, name,
+                         generation == dir->current ? "it is current" : strerror(errno));
+    dir->newest = dir->current;
+    return scan(dir, note_entry, NULL, err);
 }
 
 /* The generations of the directory, in a list that grows. */
