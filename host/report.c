@@ -176,33 +176,51 @@ static void put_json_counts(FILE *f, const char *const *names, const uint64_t *c
     fputs("}", f);
 }
 
-static void put_json_stages(FILE *f, const tide_report *r) {
+/* Without the braces around: "read": {...}, ... */
+static void put_json_threads(FILE *f, const tide_report *r) {
     const struct {
         const char *name;
         tide_stage time;
     } stages[] = {{"read", r->read}, {"fit", r->fit}, {"write", r->write}, {"finish", {r->finish_s, 0.0}}};
     for (size_t i = 0; i < 4; ++i)
-        fprintf(f, "%s\"%s\": {\"busy_s\": %.6f, \"wait_s\": %.6f}", i ? ", " : "{", stages[i].name,
+        fprintf(f, "%s\"%s\": {\"busy_s\": %.6f, \"wait_s\": %.6f}", i ? ", " : "", stages[i].name,
                 stages[i].time.busy_s, stages[i].time.wait_s);
+}
+
+/* "stations_s": {...}, "bound": {...} */
+static void put_json_stations(FILE *f, const tide_report *r) {
     double without;
     tide_station bound = tide_report_bound(r, &without);
+    fputs("\"stations_s\": {", f);
     for (int k = 0; k < TIDE_STATIONS; ++k)
-        fprintf(f, "%s\"%s\": %.6f", k ? ", " : ", \"stations_s\": {", station_names[k],
-                tide_report_station_s(r, (tide_station)k));
-    fprintf(f, "}, \"bound\": {\"station\": \"%s\", \"busy_s\": %.6f, \"without_s\": %.6f}}", station_names[bound],
+        fprintf(f, "%s\"%s\": %.6f", k ? ", " : "", station_names[k], tide_report_station_s(r, (tide_station)k));
+    fprintf(f, "}, \"bound\": {\"station\": \"%s\", \"busy_s\": %.6f, \"without_s\": %.6f}", station_names[bound],
             tide_report_station_s(r, bound), without);
 }
 
-/* First and last time of the data; null when there were none. */
+static void put_json_stages(FILE *f, const tide_report *r) {
+    fputs("{", f);
+    put_json_threads(f, r);
+    fputs(", ", f);
+    put_json_stations(f, r);
+    fputs("}", f);
+}
+
+int tide_report_window(const tide_report *r, char first[48], char last[48]) {
+    if (r->series == 0 || r->first_ds > r->last_ds)
+        return 0;
+    tide_ds_format(r->ds_kind, r->first_ds, first, 48);
+    tide_ds_format(r->ds_kind, r->last_ds, last, 48);
+    return 1;
+}
+
+/* null when there were no values. */
 static void put_json_window(FILE *f, const tide_report *r) {
     char first[48], last[48];
-    if (r->series == 0 || r->first_ds > r->last_ds) {
+    if (tide_report_window(r, first, last))
+        fprintf(f, "[\"%s\", \"%s\"]", first, last);
+    else
         fputs("null", f);
-        return;
-    }
-    tide_ds_format(r->ds_kind, r->first_ds, first, sizeof first);
-    tide_ds_format(r->ds_kind, r->last_ds, last, sizeof last);
-    fprintf(f, "[\"%s\", \"%s\"]", first, last);
 }
 
 /* null for a cold run. */
@@ -289,8 +307,10 @@ static void put_json(FILE *f, const tide_report *r) {
         }
         fputs("]}", f);
     }
-    fputs("},\n  \"stages\": ", f);
-    put_json_stages(f, r);
+    fputs("},\n  \"stages\": {", f);
+    put_json_threads(f, r);
+    fputs("},\n  ", f);
+    put_json_stations(f, r);
     fprintf(f, ",\n  \"batch_series\": %" PRIu64 ",\n  \"batch_values\": %" PRIu64 ",\n", r->batch_series,
             r->batch_values);
     fprintf(f, "  \"wall_s\": %.6f,\n  \"series_per_s\": %.1f,\n  \"peak_bytes\": %" PRIu64 "\n}\n",

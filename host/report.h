@@ -50,6 +50,8 @@ double tide_report_station_s(const tide_report *report, tide_station station); /
  * least, by the busiest thread that remains. */
 tide_station tide_report_bound(const tide_report *report, double *without_s);
 
+/* First and last time of the data as text; 0 when there were no values. */
+int tide_report_window(const tide_report *report, char first[48], char last[48]);
 /* Adds the counts of a fitted batch. */
 void tide_report_add(tide_report *report, const tide_panel *panel, const tide_results *results);
 /* For people, several lines; for machines, one JSON object. A malloc'd text; NULL when memory is short. */
@@ -58,7 +60,7 @@ char *tide_report_json(const tide_report *report);
 /* Parts of the JSON, each an object on one line: {"fitted": 991, ...}, {"AAN": 120, ...}, {"read": {"busy_s": ...}, ...}. */
 char *tide_report_outcomes_json(const tide_report *report);
 char *tide_report_forms_json(const tide_report *report); /* forms of ETS, then the other families by name */
-char *tide_report_stages_json(const tide_report *report); /* by thread and by station, and the bounding one */
+char *tide_report_stages_json(const tide_report *report); /* then stations_s, bound */
 char *tide_report_warm_json(const tide_report *report); /* store, generation and run that the starts came from; null: cold */
 
 #endif

@@ -32,7 +32,8 @@ static tide_runs *book_begin(const tide_run_parts *parts, const char *run_id) {
                                   .source = parts->source->name,
                                   .source_from = cfg->source.from,
                                   .source_to = cfg->source.to,
-                                  .code_version = tide_build_info()};
+                                  .code_version = tide_build_info(),
+                                  .resumed = tide_store_writer_resumed(parts->sink)};
     if (tide_runs_open(cfg->store.dir, &runs, &err) || tide_runs_begin(runs, &start, &err)) {
         warn(parts->observer, &err);
         tide_runs_close(runs);
@@ -48,7 +49,8 @@ static void book_finish(tide_runs *runs, const tide_report *report, tide_status 
     if (!runs)
         return;
     char *outcomes = tide_report_outcomes_json(report), *forms = tide_report_forms_json(report);
-    char *stages = tide_report_stages_json(report);
+    char *stages = tide_report_stages_json(report), first[48], last[48];
+    int any = tide_report_window(report, first, last);
     char *warm = report->warm_generation ? tide_report_warm_json(report) : NULL;
     const tide_run_end end = {.status = status ? tide_status_name(status) : "ok",
                               .message = status ? failure->message : NULL,
@@ -57,6 +59,8 @@ static void book_finish(tide_runs *runs, const tide_report *report, tide_status 
                               .forms = forms,
                               .stages = stages,
                               .warm = warm,
+                              .first_ds = any ? first : NULL,
+                              .last_ds = any ? last : NULL,
                               .rows = report->intake.rows,
                               .series = report->series,
                               .members = report->members,
