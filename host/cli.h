@@ -55,8 +55,10 @@ void tide_cli_args_free(tide_cli_args *args, const tide_cli_flag *own);
 const char *tide_cli_nearest(const char *word, const char *const *words, size_t n);
 
 /* --- messages --------------------------------------------------------------------------------------------------- */
-/* 1 after SIGINT or SIGTERM. Ten seconds after it, the process is ended: a stage may hang in a read. */
+/* 1 after SIGINT or SIGTERM. Ten seconds after it, the process is ended: a stage may be in the middle of a long batch.
+ * tide_cli_stuck ends it at once; nothing has been published, and what a fit has finished stays for --resume. */
 int tide_cli_stopped(void *unused);
+void tide_cli_stuck(void *unused);
 
 /* Progress and messages on stderr: a bar on a terminal, else a line every ten seconds. */
 typedef struct tide_cli_progress {

@@ -5,7 +5,7 @@
  * forecast from the shell is there in a few milliseconds: loading libhdf5, libpq and the forty libraries behind them
  * takes longer than a forecast. For every other word it becomes `tidemill-engine`, which knows them all.
  *
- * Of the process' globals only the signal flag is here; everything else is local to a run. After a failed
+ * Of the process' globals only the signal flags are here; everything else is local to a run. After a failed
  * write nothing of libhdf5 may run (1.10.8 crashes in its exit handler after a full disk), so then the
  * process leaves by _exit. */
 #include "host/cli.h"
@@ -18,10 +18,33 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_signal, stop_noticed;
 
 static void on_signal(int number) {
     stop_signal = number;
+    alarm(1);
+}
+
+/* A second later nobody has asked: the main thread itself waits, for a first row or for a connection. */
+static void on_alarm(int number) {
+    (void)number;
+    if (!stop_noticed)
+        tide_cli_stuck(NULL);
+}
+
+/* A page of a mapped store that is no longer in the file: the store was cut short while it was read. Whatever else
+ * raises the signal is a fault of the program and ends it as such. */
+static void on_bus_error(int number, siginfo_t *info, void *context) {
+    static const char text[] = "tidemill: a model store was cut short while it was being read (SIGBUS)\n";
+    (void)context;
+    if (info->si_code != BUS_ADRERR) {
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        _exit(TIDE_STORE);
+    _exit(TIDE_STORE);
 }
 
 int tide_cli_stopped(void *unused) {
@@ -30,16 +53,21 @@ int tide_cli_stopped(void *unused) {
     (void)unused;
     if (!stop_signal)
         return 0;
+    stop_noticed = 1;
     clock_gettime(CLOCK_MONOTONIC, &now);
     if (!since)
         since = now.tv_sec;
-    if (now.tv_sec - since >= 10) { /* a stage hangs in a read; nothing has been published */
-        static const char text[] = "tidemill: stopped by a signal while a stage was waiting\n";
-        if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
-            _exit(TIDE_INTERRUPTED);
-        _exit(TIDE_INTERRUPTED);
-    }
+    if (now.tv_sec - since >= 10)
+        tide_cli_stuck(NULL);
     return 1;
+}
+
+void tide_cli_stuck(void *unused) {
+    static const char text[] = "tidemill: stopped by a signal while a stage was waiting\n";
+    (void)unused;
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        _exit(TIDE_INTERRUPTED);
+    _exit(TIDE_INTERRUPTED);
 }
 
 #if defined(TIDE_FRONT)
@@ -149,6 +177,13 @@ int main(int argc, char **argv) {
     action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends at once */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = on_alarm;
+    sigaction(SIGALRM, &action, NULL);
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_bus_error;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGBUS, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a failed write too */
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, with its message */
 
     const char *who = NULL;

@@ -45,7 +45,7 @@ typedef struct run {
     pthread_cond_t changed;
     tide_status status;
     tide_error error;
-    int ended; /* stages that have ended */
+    int ended, reader_ended; /* stages that have ended; the first of them */
     _Atomic uint64_t series_read, series_written, bytes, bytes_total;
 } run;
 
@@ -63,9 +63,10 @@ static void run_fail(run *r, tide_status status, const tide_error *err) {
     tide_queue_cancel(&r->fitted);
 }
 
-static void stage_ended(run *r) {
+static void stage_ended(run *r, int is_reader) {
     pthread_mutex_lock(&r->lock);
     ++r->ended;
+    r->reader_ended |= is_reader;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
 }
@@ -98,7 +99,7 @@ static void *reader(void *arg) {
             break;
     }
     tide_queue_close(&r->read);
-    stage_ended(r);
+    stage_ended(r, 1);
     return NULL;
 }
 
@@ -172,7 +173,7 @@ static void *fitter(void *arg) {
             break;
     }
     tide_queue_close(&r->fitted);
-    stage_ended(r);
+    stage_ended(r, 0);
     return NULL;
 }
 
@@ -196,7 +197,7 @@ static void *writer(void *arg) {
         if (!tide_queue_push(&r->free, b, &time->wait_s))
             break;
     }
-    stage_ended(r);
+    stage_ended(r, 0);
     return NULL;
 }
 
@@ -226,6 +227,7 @@ static int asked_to_stop(const run *r) {
 
 /* Until all three stages have ended: asks whether to stop ten times a second, shows progress five times. */
 static void watch(run *r, double start) {
+    double stopped_s = 0.0;
     for (int tick = 0;; ++tick) {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
@@ -237,7 +239,7 @@ static void watch(run *r, double start) {
         pthread_mutex_lock(&r->lock);
         if (r->ended < 3)
             pthread_cond_timedwait(&r->changed, &r->lock, &until);
-        int ended = r->ended;
+        int ended = r->ended, only_reader = ended == 2 && !r->reader_ended;
         pthread_mutex_unlock(&r->lock);
         if (ended == 3)
             return;
@@ -245,6 +247,10 @@ static void watch(run *r, double start) {
             tide_error err;
             tide_fail(&err, TIDE_INTERRUPTED, "stopped by a signal; nothing was published");
             run_fail(r, TIDE_INTERRUPTED, &err);
+            if (stopped_s <= 0.0)
+                stopped_s = tide_now_s();
+            if (only_reader && r->parts->observer->stuck && tide_now_s() - stopped_s > 1.0)
+                r->parts->observer->stuck(r->parts->observer->self);
         }
         if (tick % 2)
             show_progress(r, start, 0);
@@ -302,7 +308,7 @@ static void run_stages(run *r, double start) {
         tide_fail(&err, TIDE_MEMORY, "cannot start a thread of the pipeline");
         run_fail(r, TIDE_MEMORY, &err);
         for (int i = started; i < 3; ++i)
-            stage_ended(r);
+            stage_ended(r, i == 0);
     }
     watch(r, start);
     for (int i = 0; i < started; ++i)
