@@ -120,9 +120,11 @@ static double least_s(const tide_report *r, int without) {
 
 tide_station tide_report_bound(const tide_report *r, double *without_s) {
     tide_station bound = TIDE_STATION_SOURCE;
-    for (int s = 1; s < TIDE_STATIONS; ++s)
-        if (least_s(r, s) < least_s(r, bound))
+    for (int s = 1; s < TIDE_STATIONS; ++s) {
+        double more = least_s(r, s) - least_s(r, bound);
+        if (more < 0.0 || (more <= 0.0 && tide_report_station_s(r, (tide_station)s) > tide_report_station_s(r, bound)))
             bound = (tide_station)s;
+    }
     *without_s = least_s(r, bound);
     return bound;
 }

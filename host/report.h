@@ -46,7 +46,7 @@ typedef enum tide_station {
 } tide_station;
 const char *tide_station_name(tide_station station); /* "source", ... */
 double tide_report_station_s(const tide_report *report, tide_station station); /* busy */
-/* The station that bounds the run: the one without which it could be shortest. *without_s: how long it would then be at
+/* The station that bounds the run: the one without which it could be shortest, of several the busiest. *without_s: how long it would then be at
  * least, by the busiest thread that remains. */
 tide_station tide_report_bound(const tide_report *report, double *without_s);
 
