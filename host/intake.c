@@ -300,11 +300,11 @@ static tide_status next_gathered(tide_intake *in, tide_error *err) {
 
 static tide_status emit(tide_intake *in, tide_panel *panel, tide_error *err) {
     const tide_group *g = &in->group;
-    if (in->options.each)
-        TIDE_TRY(in->options.each(in->options.each_self, g, err));
     TIDE_TRY(tide_panel_add(panel, g->id, g->id_length, g->y, g->n, g->first_ds, g->last_ds, err));
     panel->outcome[panel->n_series - 1] = g->outcome;
     panel->end_of_month[panel->n_series - 1] = g->end_of_month;
+    if (in->options.each)
+        TIDE_TRY(in->options.each(in->options.each_self, g, panel->fingerprint[panel->n_series - 1], err));
     in->ready = 0;
     in->n_emitted += 1;
     in->regular.report->series += 1;

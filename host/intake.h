@@ -44,8 +44,8 @@ typedef struct tide_intake_options {
     size_t max_length;        /* most grid steps a series (a span beyond is BAD_GRID), e.g. 1 << 20 */
     int windowed;             /* 1, with gather: rows from from_ds up to before window_ds come too late: they are left out, */
     int64_t window_ds;        /* counted and named */
-    /* Sees each series before it goes into a panel, also one that is shut out, with its `kept` rows; may be NULL. */
-    tide_status (*each)(void *each_self, const struct tide_group *series, tide_error *err);
+    /* Sees each series as it goes into a panel, also one that is shut out, with its `kept` rows; may be NULL. */
+    tide_status (*each)(void *each_self, const struct tide_group *series, uint64_t fingerprint, tide_error *err);
     void *each_self;
 } tide_intake_options;
 

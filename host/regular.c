@@ -34,7 +34,7 @@ void tide_group_open(tide_group *g, const char *id, size_t id_length, uint64_t l
     g->first_line = line;
     g->n_rows = g->n = 0;
     g->ascending = 1;
-    g->touched = g->sealed = g->no_month_end = 0;
+    g->touched = g->sealed = 0;
     g->n_off_grid = g->n_kept = 0;
     g->kept = NULL;
     g->outcome = TIDE_OUTCOME_FITTED;
@@ -290,7 +290,7 @@ static tide_status merge_duplicates(const tide_regular *r, tide_group *g, tide_e
  * ----------------------------------------------------------------------------------------------------- */
 
 static int all_month_ends(const tide_regular *r, const tide_group *g) {
-    if (r->options->freq.unit < TIDE_UNIT_MONTH || g->no_month_end)
+    if (r->options->freq.unit < TIDE_UNIT_MONTH)
         return 0;
     for (size_t i = 0; i < g->n_rows; ++i)
         if (!tide_grid_is_month_end(r->ds_kind, g->rows[i].ds))

@@ -42,7 +42,6 @@ typedef struct tide_group {
     int ascending;   /* 1: ds strictly ascending so far */
     int touched;     /* 1: a row was here, usable or not, within from_ds..to_ds */
     int sealed;      /* 1: its outcome does not follow from its rows: a fault without a time, or too many rows */
-    int no_month_end; /* 1, set by the caller after opening: a row that is gone was no last day of a month */
     uint8_t outcome; /* tide_outcome */
     /* After tide_group_close: */
     double *y; /* [n] */
