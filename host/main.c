@@ -46,7 +46,8 @@ int tide_cli_stopped(void *unused) {
 static const tide_cli_command *const commands[] = {&tide_cli_predict, &tide_cli_inspect};
 #else
 static const tide_cli_command *const commands[] = {&tide_cli_fit,     &tide_cli_predict,  &tide_cli_forecast,
-                                                   &tide_cli_inspect, &tide_cli_simulate, &tide_cli_bench};
+                                                   &tide_cli_inspect, &tide_cli_history,  &tide_cli_simulate,
+                                                   &tide_cli_bench};
 #endif
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

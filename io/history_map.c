@@ -194,6 +194,22 @@ static tide_status read_head(tide_history_file *f, tide_error *err) {
     return blocks == h->n_blocks ? TIDE_OK : refuse(f, err, "wrong number of block checksums");
 }
 
+/* The borders of the last series end where the heap does. */
+static tide_status check_heap(tide_history_file *f, int borders, int heap, tide_error *err) {
+    uint64_t end = 0;
+    TIDE_TRY(take_value(f, borders, f->header.n_series, &end, err));
+    return end == f->column[heap].count ? TIDE_OK : damaged(f, err, heap, "it has more or less than its series");
+}
+
+static tide_status check_heaps(tide_history_file *f, tide_error *err) {
+    const char *identity = NULL;
+    size_t length = 0;
+    TIDE_TRY(check_heap(f, TIDE_HIST_ID_AT, TIDE_HIST_IDS, err));
+    TIDE_TRY(check_heap(f, TIDE_HIST_VALUE_AT, TIDE_HIST_VALUES, err));
+    TIDE_TRY(check_heap(f, TIDE_HIST_TIME_AT, TIDE_HIST_TIMES, err));
+    return tide_history_identity(f, &identity, &length, err);
+}
+
 /* The checksums themselves, which are trusted from here on. */
 static tide_status read_checksums(tide_history_file *f, tide_error *err) {
     const mapped_column *c = &f->column[TIDE_HIST_BLOCK_XXH3];
@@ -220,7 +236,8 @@ static tide_status open_file(tide_history_file *f, const char *path, tide_error 
         return tide_fail(err, TIDE_DISK, "history '%s': cannot be mapped: %s", f->path, strerror(errno));
     f->map = map;
     TIDE_TRY(read_head(f, err));
-    return read_checksums(f, err);
+    TIDE_TRY(read_checksums(f, err));
+    return check_heaps(f, err);
 }
 
 tide_status tide_history_map(const char *path, tide_history_file **out, tide_error *err) {
@@ -259,6 +276,8 @@ tide_status tide_history_identity(tide_history_file *f, const char **text, size_
     const unsigned char *p = NULL;
     uint64_t n = f->column[TIDE_HIST_IDENTITY].count;
     TIDE_TRY(take(f, TIDE_HIST_IDENTITY, 0, n, &p, err));
+    if (XXH3_64bits(p, (size_t)n) != f->header.identity_xxh3)
+        return damaged(f, err, TIDE_HIST_IDENTITY, "its hash is not that of the header");
     *text = (const char *)p;
     *length = (size_t)n;
     return TIDE_OK;
