@@ -113,6 +113,8 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         cfg->history.path ? tide_history_open(cfg, own != NULL, observer, &history, err) : TIDE_OK;
     if (!status)
         status = tide_feed_open(cfg, own, observer, &feed, err);
+    if (status == TIDE_CONFIG && history)
+        tide_error_prefix(err, status, "reading on from history '%s'", cfg->history.path);
     if (!status && history)
         status = tide_history_start(history, &feed.source, feed.ds_kind, report->run_id, &panels, err);
     if (!status && cfg->store.warm)

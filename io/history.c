@@ -178,7 +178,8 @@ static tide_status find_bound(tide_history *h, tide_error *err) {
     return TIDE_OK;
 }
 
-/* Makes source.from of the config the first time of the window. */
+/* Makes source.from of the config the first time of the window: for sources that then give fewer rows. Rows of a file are
+ * left out by intake. */
 static tide_status narrow(tide_history *h, tide_error *err) {
     tide_config *cfg = h->cfg;
     tide_ds_kind kind = (tide_ds_kind)tide_history_get_header(h->old)->ds_kind;
@@ -188,13 +189,15 @@ static tide_status narrow(tide_history *h, tide_error *err) {
     if (h->bound == INT64_MAX)
         return tide_fail(err, TIDE_CONFIG, "history '%s': no time can come after its watermark", h->place.path);
     tide_ds_format(kind, h->bound + 1, text, sizeof text);
+    memcpy(h->report.window, text, sizeof text);
+    if (!h->own && !tide_postgres_is_url(cfg->source.path) && strncmp(cfg->source.path, "simulate:", 9) != 0)
+        return TIDE_OK;
     char *copy = strdup(text);
     if (!copy)
         return tide_fail(err, TIDE_MEMORY, "history: out of memory");
     h->from = cfg->source.from;
     cfg->source.from = copy;
     h->narrowed = 1;
-    memcpy(h->report.window, text, sizeof text);
     return TIDE_OK;
 }
 
@@ -246,6 +249,8 @@ static tide_status use_old(tide_history *h, const tide_observer *observer, tide_
 
 tide_status tide_history_open(tide_config *cfg, int own, const tide_observer *observer, tide_history **out, tide_error *err) {
     TIDE_TRY(tide_config_check(cfg, err));
+    if (!own && !cfg->source.path)
+        return tide_fail(err, TIDE_CONFIG, "source.path: no source is given");
     tide_history *h = calloc(1, sizeof *h);
     if (!h)
         return tide_fail(err, TIDE_MEMORY, "history: out of memory");
