@@ -60,11 +60,14 @@ const tide_cli_command tide_cli_fit = {
             "the store stays as it\n"
             "was. With --warm the fits begin from the coefficients of an earlier fit, often of the same store: "
             "faster, and nearly\n"
-            "always as good (bench/warm.sh). A password comes from PGPASSWORD, ~/.pgpass or the URL, and is never shown.\n",
+            "always as good (bench/warm.sh). With --history, all series are kept in a file, and a run reads only rows past its last "
+            "time\n"
+            "(and before it, as far as --reread goes): the models are those of a full read. A password comes from PGPASSWORD, ~/.pgpass or the URL, and is never shown.\n",
     .examples =
         "  tidemill fit sales.csv --store models --freq M\n"
         "  zcat sales.csv.gz | tidemill fit - --store models --freq D --season 7 --jobs 8\n"
         "  tidemill fit postgresql://me@db/retail --table demand.daily --y-column quantity --store models\n"
         "  tidemill fit sales.csv --store models --freq M --warm models\n"
+        "  tidemill fit postgresql://me@db/retail --table demand --store models --history demand.history --reread 35d\n"
         "  tidemill fit sales.csv --store models --ets-forms ANN,AAN,AAdN --report run.json\n",
     .run = run};

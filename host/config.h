@@ -38,6 +38,11 @@ typedef struct tide_config {
         char *warm;       /* store or generation file whose coefficients the fits start from; NULL = cold */
     } store;
     struct {
+        char *path;       /* history file; NULL = every row is read */
+        char *reread;     /* how far before its watermark rows are read again: "35d", or a number of steps */
+        int rebuild;      /* 1: made anew from all rows */
+    } history;
+    struct {
         int32_t horizon;
         char *from, *to;
         tide_forecast_spec spec;

@@ -147,6 +147,14 @@ const tide_config_key tide_config_keys[] = {
      "start each fit from the coefficients that this store (or generation file) holds for the id, which may be the "
      "store written to; ids that it lacks start cold"},
 
+    {"history.path", "history", TIDE_KEY_TEXT, AT(history.path), 0, 0, NULL, TIDE_CMD_FIT, "FILE",
+     "keep all series in this file, and read only rows past its last time; made when it is missing"},
+    {"history.reread", "reread", TIDE_KEY_TEXT, AT(history.reread), 0, 0, NULL, TIDE_CMD_FIT, "SPAN",
+     "read rows again from this far before the history's last time, for corrections and late rows: 35d, 6h, 2M, or a "
+     "number of steps; only new rows unless given"},
+    {"history.rebuild", "rebuild-history", TIDE_KEY_BOOL, AT(history.rebuild), 0, 0, NULL, TIDE_CMD_FIT, NULL,
+     "read every row and make the history anew"},
+
     {"predict.horizon", "horizon", TIDE_KEY_INT, AT(predict.horizon), 0, 1000000, NULL, FORECASTS, "STEPS",
      "steps to forecast; 0 = two seasons, or 10 without a season"},
     {"predict.from", "from", TIDE_KEY_TEXT, AT(predict.from), 0, 0, NULL, TIDE_CMD_PREDICT, "DS",

@@ -63,7 +63,8 @@ static const struct {
                   {"duplicates", offsetof(tide_intake_report, duplicates)},
                   {"infinite", offsetof(tide_intake_report, infinite)},
                   {"out_of_order", offsetof(tide_intake_report, out_of_order)},
-                  {"off_grid", offsetof(tide_intake_report, off_grid)}};
+                  {"off_grid", offsetof(tide_intake_report, off_grid)},
+                  {"late", offsetof(tide_intake_report, late)}};
 enum { DEVIATIONS = sizeof deviations / sizeof deviations[0] };
 
 static const tide_intake_count *deviation(const tide_report *r, size_t i) {
@@ -85,6 +86,51 @@ static void put_counts(FILE *f, const char *title, const char *const *names, con
 
 static void put_stage(FILE *f, const char *name, tide_stage s) {
     fprintf(f, "  %-6s %9.2f s busy %9.2f s waiting\n", name, s.busy_s, s.wait_s);
+}
+
+/* The counts of series, and the rows of the window, in one order for text and JSON. */
+static const struct {
+    const char *key, *words;
+    size_t offset;
+} history_counts[] = {
+    {"unchanged", "unchanged", offsetof(tide_report_history, series_unchanged)},
+    {"extended", "extended", offsetof(tide_report_history, series_extended)},
+    {"corrected", "corrected", offsetof(tide_report_history, series_corrected)},
+    {"new", "new", offsetof(tide_report_history, series_new)},
+    {"gone", "gone", offsetof(tide_report_history, series_gone)},
+    {"ended", "ended", offsetof(tide_report_history, series_ended)},
+    {"healed", "healed", offsetof(tide_report_history, series_healed)},
+    {"shut_out", "shut out", offsetof(tide_report_history, series_shut_out)},
+    {"values_corrected", "values corrected", offsetof(tide_report_history, corrected)},
+    {"rows_late", "rows that came late", offsetof(tide_report_history, rows_late)},
+    {"rows_deleted", "rows deleted", offsetof(tide_report_history, rows_deleted)}};
+enum { HISTORY_COUNTS = sizeof history_counts / sizeof history_counts[0], HISTORY_ROWS = 8 };
+_Static_assert(offsetof(tide_intake_count, n) == 0, "a count begins with its number");
+
+static uint64_t history_count(const tide_report_history *h, size_t i) {
+    return *(const uint64_t *)(const void *)((const char *)h + history_counts[i].offset);
+}
+
+static void put_history(FILE *f, const tide_report_history *h) {
+    if (!h->before) {
+        fprintf(f, "history %s: all was read; generation %" PRIu64 ", watermark %s\n", h->path, h->generation, h->watermark);
+        return;
+    }
+    fprintf(f, "history %s: generation %" PRIu64 " -> %" PRIu64 ", watermark %s -> %s, read from %s on\n", h->path, h->before,
+            h->generation, h->watermark_before, h->watermark, *h->window ? h->window : "the beginning");
+    for (size_t from = 0; from < HISTORY_COUNTS; from = from ? HISTORY_COUNTS : HISTORY_ROWS) {
+        int any = 0;
+        for (size_t i = from; i < (from ? HISTORY_COUNTS : HISTORY_ROWS); ++i) {
+            if (history_count(h, i)) {
+                fprintf(f, "%s%" PRIu64 " %s", any ? ", " : from ? "  " : "  series: ", history_count(h, i),
+                        history_counts[i].words);
+                any = 1;
+            }
+        }
+        fputs(any ? "\n" : "", f);
+    }
+    for (uint64_t k = 0; k < h->corrected.n && k < TIDE_NAMED_MAX && h->corrected.named[k][0]; ++k)
+        fprintf(f, "    %s\n", h->corrected.named[k]);
 }
 
 static const char *const station_names[TIDE_STATIONS] = {"source",  "intake",  "tiling",    "warm starts",
@@ -150,6 +196,8 @@ static void put_text(FILE *f, const tide_report *r) {
     if (r->warm_generation)
         fprintf(f, "warm start of %" PRIu64 " series from generation %" PRIu64 " of %s (run %s)\n",
                 r->warm_series, r->warm_generation, r->warm_store, r->warm_run_id);
+    if (*r->history.path)
+        put_history(f, &r->history);
     put_counts(f, "outcomes: ", outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
     put_counts(f, "families: ", family_names, r->by_family, TIDE_FAMILY_COUNT);
     put_counts(f, "forms:    ", form_names, r->by_form, TIDE_ETS_FORMS);
@@ -254,6 +302,24 @@ static char *printed(const tide_report *r, void (*put)(FILE *, const tide_report
     return text;
 }
 
+/* null for a run without a history. */
+static void put_json_history(FILE *f, const tide_report *r) {
+    const tide_report_history *h = &r->history;
+    if (!*h->path) {
+        fputs("null", f);
+        return;
+    }
+    fputs("{\"path\": ", f);
+    tide_put_json(f, h->path, strlen(h->path));
+    fprintf(f, ", \"generation\": %" PRIu64 ", \"before\": %" PRIu64 ", \"bytes\": %" PRIu64, h->generation, h->before,
+            h->bytes);
+    fprintf(f, ", \"watermark_before\": \"%s\", \"watermark\": \"%s\", \"window\": \"%s\"", h->watermark_before,
+            h->watermark, h->window);
+    for (size_t i = 0; i < HISTORY_COUNTS; ++i)
+        fprintf(f, ", \"%s\": %" PRIu64, history_counts[i].key, history_count(h, i));
+    fputs("}", f);
+}
+
 static void put_json_outcomes(FILE *f, const tide_report *r) {
     put_json_counts(f, outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
 }
@@ -290,6 +356,8 @@ static void put_json(FILE *f, const tide_report *r) {
     put_json_window(f, r);
     fputs(",\n  \"warm\": ", f);
     put_json_warm(f, r);
+    fputs(",\n  \"history\": ", f);
+    put_json_history(f, r);
     fputs(",\n  \"outcomes\": ", f);
     put_json_counts(f, outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
     fputs(",\n  \"families\": ", f);
@@ -341,4 +409,8 @@ char *tide_report_stages_json(const tide_report *r) {
 
 char *tide_report_warm_json(const tide_report *r) {
     return printed(r, put_json_warm);
+}
+
+char *tide_report_history_json(const tide_report *r) {
+    return printed(r, put_json_history);
 }

@@ -12,6 +12,21 @@ typedef struct tide_stage {
     double busy_s, wait_s;
 } tide_stage;
 
+/* What a run made of its history (io/history.h). Series of the new one: unchanged, extended, corrected and new. */
+typedef struct tide_report_history {
+    char path[256]; /* empty: the run had none */
+    uint64_t generation, before; /* numbers of the new and of the old one; before 0: all was read */
+    uint64_t bytes;
+    char watermark[48], watermark_before[48]; /* largest times, as texts */
+    char window[48];                          /* first time that was read; empty: all */
+    uint64_t series_unchanged, series_extended, series_corrected, series_new;
+    uint64_t series_gone;  /* lost their last row */
+    uint64_t series_ended; /* had every row that was due until this run, and lack one now */
+    uint64_t series_healed, series_shut_out; /* became, or are no longer, fit for a model */
+    uint64_t rows_late, rows_deleted; /* of the window read again: not there before; no longer there */
+    tide_intake_count corrected;      /* of the window read again: values that differ */
+} tide_report_history;
+
 typedef struct tide_report {
     tide_intake_report intake;
     uint64_t series, members, batches;
@@ -36,6 +51,7 @@ typedef struct tide_report {
     char run_id[40], store[256];
     uint64_t warm_series, warm_generation; /* series that started from stored coefficients; generation 0: a cold run */
     char warm_run_id[40], warm_store[256]; /* the run that fitted these */
+    tide_report_history history;
 } tide_report;
 
 /* The stations that a run is made of. Source and intake share a thread, so do tiling, starts and fitting; three threads
@@ -61,6 +77,7 @@ char *tide_report_json(const tide_report *report);
 char *tide_report_outcomes_json(const tide_report *report);
 char *tide_report_forms_json(const tide_report *report); /* forms of ETS, then the other families by name */
 char *tide_report_stages_json(const tide_report *report); /* then stations_s, bound */
+char *tide_report_history_json(const tide_report *report); /* null: without one */
 char *tide_report_warm_json(const tide_report *report); /* store, generation and run that the starts came from; null: cold */
 
 #endif

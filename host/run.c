@@ -71,27 +71,40 @@ static void stage_ended(run *r, int is_reader) {
     pthread_mutex_unlock(&r->lock);
 }
 
+/* The next batch: of the panel source where there is one, else of intake. */
+static tide_status read_batch(run *r, tide_panel *panel, tide_error *err) {
+    tide_panel_source *panels = r->parts->panels;
+    tide_panel_clear(panel);
+    return panels ? panels->next(panels->self, panel, r->report->batch_series, r->report->batch_values, err)
+                  : tide_intake_next(r->intake, panel, err);
+}
+
+static void note_progress(run *r) {
+    const tide_panel_source *panels = r->parts->panels;
+    const tide_source *source = r->parts->source;
+    uint64_t done = 0, total = 0;
+    if (panels && panels->progress)
+        panels->progress(panels->self, &done, &total);
+    else if (!panels && source->progress)
+        source->progress(source->self, &done, &total);
+    atomic_store(&r->bytes, done);
+    atomic_store(&r->bytes_total, total);
+}
+
 static void *reader(void *arg) {
     run *r = (run *)arg;
-    tide_source *source = r->parts->source;
     tide_stage *time = &r->report->read;
     batch *b;
     while ((b = (batch *)tide_queue_pop(&r->free, &time->wait_s))) {
         tide_error err = {TIDE_OK, ""};
         double start = tide_now_s();
-        tide_panel_clear(&b->panel);
-        tide_status status = tide_intake_next(r->intake, &b->panel, &err);
+        tide_status status = read_batch(r, &b->panel, &err);
         time->busy_s += tide_now_s() - start;
         if (status) {
             run_fail(r, status, &err);
             break;
         }
-        if (source->progress) {
-            uint64_t done = 0, total = 0;
-            source->progress(source->self, &done, &total);
-            atomic_store(&r->bytes, done);
-            atomic_store(&r->bytes_total, total);
-        }
+        note_progress(r);
         if (b->panel.n_series == 0)
             break;
         atomic_fetch_add(&r->series_read, b->panel.n_series);
@@ -327,7 +340,9 @@ static tide_status finish(run *r, tide_error *err) {
     if (!r->report->series)
         return tide_fail(err, TIDE_INPUT, "%s: no series (no usable row)", p->source->name);
     double start = tide_now_s();
-    tide_status status = p->sink->finish(p->sink->self, err);
+    tide_status status = p->before_finish ? p->before_finish(p->before_self, err) : TIDE_OK;
+    if (!status)
+        status = p->sink->finish(p->sink->self, err);
     r->report->finish_s = tide_now_s() - start;
     return status;
 }
@@ -363,7 +378,8 @@ tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_erro
     status = start_queues(r, err);
     if (status)
         goto no_queues;
-    status = tide_intake_open(parts->source, &intake, &report->intake, &r->intake, err);
+    if (!parts->panels)
+        status = tide_intake_open(parts->source, &intake, &report->intake, &r->intake, err);
     if (!status) {
         run_stages(r, start);
         status = finish(r, err);

@@ -2,6 +2,7 @@
 #include "host/backend.h"
 #include "host/run.h"
 #include "host/tidemill.h"
+#include "io/history.h"
 #include "io/open.h"
 #include "io/runs.h"
 #include "io/store_write.h"
@@ -90,8 +91,8 @@ static char *identity_of(const tide_config *cfg, const tide_feed *feed, const ti
     return text;
 }
 
-/* The pipeline between an open source and an open store. */
-static tide_status fit_into(const tide_run_parts *parts, tide_report *report, tide_error *err) {
+/* The pipeline between an open source and an open store; history may be NULL. */
+static tide_status fit_into(const tide_run_parts *parts, tide_history *history, tide_report *report, tide_error *err) {
     tide_store_written written;
     char run_id[TIDE_RUN_ID_SIZE];
     tide_ds_kind kind = report->ds_kind;
@@ -105,6 +106,8 @@ static tide_status fit_into(const tide_run_parts *parts, tide_report *report, ti
         tide_store_writer_written(parts->sink, &written);
         report->generation = written.generation;
         report->store_bytes = written.file_bytes;
+        if (history)
+            status = tide_history_finish(history, report, err);
     }
     book_finish(runs, report, status, err, parts->observer);
     return status;
@@ -127,16 +130,26 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
     tide_backend backend;
     tide_sink sink;
     tide_warm *warm = NULL;
+    tide_history *history = NULL;
+    tide_panel_source *panels = NULL;
     char note[256] = "", *identity = NULL;
     memset(report, 0, sizeof *report);
     memset(&backend, 0, sizeof backend);
     memset(&sink, 0, sizeof sink);
+    memset(&feed, 0, sizeof feed);
     if (!cfg->store.dir || !*cfg->store.dir)
         return tide_fail(err, TIDE_CONFIG, "store.dir: no store is given (--store DIR)");
-    TIDE_TRY(tide_feed_open(cfg, own, observer, &feed, err));
     tide_run_id_make(report->run_id);
     tide_status status =
-        cfg->store.warm ? tide_warm_open(cfg->store.warm, cfg->fit.season, &warm, err) : TIDE_OK;
+        cfg->history.path ? tide_history_open(cfg, own != NULL, observer, &history, err) : TIDE_OK;
+    if (!status)
+        status = tide_feed_open(cfg, own, observer, &feed, err);
+    if (status == TIDE_CONFIG && history)
+        tide_error_prefix(err, status, "reading on from history '%s'", cfg->history.path);
+    if (!status && history)
+        status = tide_history_start(history, &feed.source, feed.ds_kind, report->run_id, &panels, err);
+    if (!status && cfg->store.warm)
+        status = tide_warm_open(cfg->store.warm, cfg->fit.season, &warm, err);
     if (!status)
         status = tide_backend_open(&cfg->backend, &backend, note, sizeof note, err);
     if (!status && !(identity = identity_of(cfg, &feed, own, warm)))
@@ -159,16 +172,19 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         const tide_run_parts parts = {.cfg = cfg,
                                       .backend = &backend,
                                       .source = &feed.source,
+                                      .panels = panels,
                                       .sink = &sink,
                                       .observer = observer,
-                                      .warm = warm};
+                                      .warm = warm,
+                                      .before_finish = history ? tide_history_prepare : NULL,
+                                      .before_self = history};
         tide_error failure = {TIDE_OK, ""};
         const char *found = tide_store_writer_note(&sink);
-        tide_store_writer_set_kind(&sink, feed.ds_kind);
+        tide_store_writer_set_kind(&sink, history ? tide_history_ds_kind(history) : feed.ds_kind);
         say(observer, tide_store_writer_resumed(&sink) ? TIDE_LOG_INFO : TIDE_LOG_WARNING, found);
         snprintf(report->run_id, sizeof report->run_id, "%s", tide_store_writer_run_id(&sink));
-        report->ds_kind = feed.ds_kind;
-        status = fit_into(&parts, report, &failure);
+        report->ds_kind = history ? tide_history_ds_kind(history) : feed.ds_kind;
+        status = fit_into(&parts, history, report, &failure);
         if (status) {
             say_kept(&sink, observer);
             if (err)
@@ -180,6 +196,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
     if (backend.close)
         backend.close(backend.self);
     tide_warm_close(warm);
+    tide_history_close(history);
     tide_feed_close(&feed);
     free(identity);
     return status;
