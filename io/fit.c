@@ -129,6 +129,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         tide_error failure = {TIDE_OK, ""};
         tide_store_writer_set_kind(&sink, feed.ds_kind);
         status = fit_into(&parts, report, &failure);
+        tide_feed_tell(&feed, observer);
         if (status && err)
             *err = failure;
     }
