@@ -3,7 +3,8 @@
  *   bench_postgres URL TABLE|- QUERY|- [key=value ...]
  *
  * keys: connections, id, ds, y, from, to, after (days since 1970), packed=FREQ, memory (bytes), intake=FREQ (rows also pass
- * through intake, to series on their grid), hash=1 (prints a hash of all rows in their order). Prints one line:
+ * through intake, to series on their grid), hash=1 (prints a hash of all rows in their order), retries, retry_wait_ms,
+ * read_timeout_s, statement_timeout_s, one_snapshot, range_rows, and pause_ms (after each block). Prints one line:
  * "rows R seconds S first F bytes B how ..." where F is when the first rows came. */
 #include "host/hash.h"
 #include "host/intake.h"
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct drained {
     uint64_t rows, series, hash;
@@ -33,7 +35,7 @@ static long number_of(int argc, char **argv, const char *key) {
     return text ? atol(text) : 0;
 }
 
-static tide_status drain(tide_source *source, int hashed, double start, drained *out, tide_error *err) {
+static tide_status drain(tide_source *source, int hashed, long pause_ms, double start, drained *out, tide_error *err) {
     tide_rows rows;
     uint64_t h = TIDE_HASH_SEED;
     for (;;) {
@@ -43,6 +45,8 @@ static tide_status drain(tide_source *source, int hashed, double start, drained 
         if (!out->rows)
             out->first_s = tide_now_s() - start;
         out->rows += rows.n;
+        if (pause_ms)
+            usleep((useconds_t)pause_ms * 1000);
         for (size_t i = 0; i < rows.n && hashed; ++i) {
             uint64_t bits;
             memcpy(&bits, &rows.y[i], sizeof bits);
@@ -94,7 +98,13 @@ int main(int argc, char **argv) {
                                .has_after = value_of(argc, argv, "after") != NULL,
                                .after_ds = number_of(argc, argv, "after"),
                                .connections = (int)number_of(argc, argv, "connections"),
-                               .memory_bytes = (size_t)number_of(argc, argv, "memory")};
+                               .memory_bytes = (size_t)number_of(argc, argv, "memory"),
+                               .retries = (int)number_of(argc, argv, "retries"),
+                               .retry_wait_ms = (int)number_of(argc, argv, "retry_wait_ms"),
+                               .read_timeout_s = (int)number_of(argc, argv, "read_timeout_s"),
+                               .statement_timeout_s = (int)number_of(argc, argv, "statement_timeout_s"),
+                               .one_snapshot = (int)number_of(argc, argv, "one_snapshot"),
+                               .range_rows = (int)number_of(argc, argv, "range_rows")};
     const char *freq = value_of(argc, argv, "intake"), *packed = value_of(argc, argv, "packed");
     tide_error err = {TIDE_OK, ""};
     tide_source source;
@@ -109,7 +119,8 @@ int main(int argc, char **argv) {
     if (tide_postgres_open(&o, &source, &err) != TIDE_OK)
         goto failed;
     tide_status status = freq ? through_intake(&source, freq, &out, &err)
-                              : drain(&source, number_of(argc, argv, "hash") != 0, start, &out, &err);
+                              : drain(&source, number_of(argc, argv, "hash") != 0,
+                                      number_of(argc, argv, "pause_ms"), start, &out, &err);
     uint64_t bytes = 0, total = 0;
     source.progress(source.self, &bytes, &total);
     source.describe(source.self, how, sizeof how);

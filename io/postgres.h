@@ -33,6 +33,7 @@ typedef struct tide_postgres_options {
     int retries;             /* tries after a first failure of the server or the way to it; 0 = 3, -1 = none */
     int retry_wait_ms;       /* before the first of them, then twice as long each; 0 = 1000 */
     int one_snapshot;        /* 1: stop rather than let some series come from a later snapshot than others */
+    int range_rows;          /* rows that a range of ids is to have; 0 = 200,000 */
     size_t memory_bytes;     /* for rows on their way, beyond it they go to disk; 0 = 64 MiB */
 } tide_postgres_options;
 

@@ -5,7 +5,7 @@
 
 #include "io/postgres_plan.h"
 
-enum { TIDE_PG_UNIT_PAGES_LEAST = 128 };
+enum { TIDE_PG_UNIT_PAGES_LEAST = 64 };
 
 /* Quoted names, owned. */
 typedef struct tide_pg_names {

@@ -151,7 +151,7 @@ static int take_ds(const tide_pg_shape *shape, tide_pg_row *row, const unsigned 
 
 typedef struct array_value {
     const unsigned char *p, *end;
-    uint32_t n;
+    uint32_t n, dimensions;
 } array_value;
 
 /* Reads the head of an array: int32 dimensions, int32 has-nulls, oid, then int32 size and lower bound each. */
@@ -159,10 +159,13 @@ static int open_array(unsigned element, const unsigned char *p, uint32_t length,
     if (length < 12 || tide_be32(p + 8) != element)
         return 0;
     uint32_t dimensions = tide_be32(p);
-    *out = (array_value){p + 12, p + length, 0};
+    *out = (array_value){p + 12, p + length, 0, 1};
     if (dimensions == 0)
         return length == 12;
-    if (dimensions != 1 || length < 20)
+    out->dimensions = dimensions;
+    if (dimensions != 1)
+        return 1;
+    if (length < 20)
         return 0;
     out->n = tide_be32(p + 12);
     out->p += 8;
@@ -241,6 +244,9 @@ static tide_status take_tuple(tide_pg_decoder *d, const unsigned char **at, cons
         if (length[2] == UINT32_MAX)
             return TIDE_OK;
         *well = open_array(d->shape->y_type, field[2], length[2], &values);
+        if (*well && values.dimensions != 1)
+            return tide_fail(err, TIDE_INPUT, "%s: reading rows: row %llu: an array has %u dimensions, not one", d->name,
+                             (unsigned long long)d->tuples, values.dimensions);
         return *well ? take_packed(d, &row, values, well, err) : TIDE_OK;
     }
     if (!d->shape->packed && length[2] != UINT32_MAX &&

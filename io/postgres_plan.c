@@ -244,7 +244,8 @@ static tide_status plan_group(tide_pg *pg, const tide_pg_names *names, const tid
         TIDE_TRY(tide_pg_cut_pages(pg, names, relation, plan, err));
     else
         TIDE_TRY(one_unit(pg, names, plan, 0, err));
-    plan->server_parallel = plan->n_units == 1;
+    if (plan->n_units == 1) /* the server may use several processes for it */
+        plan->setting = "SET LOCAL max_parallel_workers_per_gather TO DEFAULT";
     if (relation->has_pages && plan->estimated_rows > TIDE_PG_RANGE_ROWS)
         TIDE_TRY(tide_pg_fetch_bounds(pg, names, relation, 256, 0, &plan->bound, &plan->n_bounds, err));
     if (plan->n_units > 1)
@@ -293,14 +294,15 @@ static tide_status choose_way(tide_pg *pg, const tide_postgres_options *o, tide_
     }
     TIDE_TRY(choose_order(pg, names, plan, &ordered, err));
     plan->estimated_rows = ordered.rows;
-    relation.rows_a_range = TIDE_PG_RANGE_ROWS;
+    double range_rows = o->range_rows > 0 ? o->range_rows : TIDE_PG_RANGE_ROWS;
+    relation.rows_a_range = range_rows;
     if (plan->shape.packed && ordered.rows >= 1) { /* a row's bytes are at most that many values of 8 */
         double values = relation.bytes / ordered.rows / 8;
-        relation.rows_a_range = ceil(TIDE_PG_RANGE_ROWS / (values > 1 ? values : 200));
+        relation.rows_a_range = ceil(range_rows / (values > 1 ? values : 200));
     }
     int scattered = !ordered.index_only && relation.has_pages && relation.correlation_known &&
                     fabs(relation.correlation) < 0.5 && PQserverVersion(pg->conn) >= 140000;
-    if (!plan->shape.packed && (ordered.sorts || (scattered && ordered.rows >= 2 * TIDE_PG_RANGE_ROWS)))
+    if (!plan->shape.packed && (ordered.sorts || (scattered && ordered.rows >= 2 * range_rows)))
         return plan_group(pg, names, &relation, plan, err);
     return plan_ordered(pg, names, &relation, &ordered, plan, err);
 }
@@ -321,6 +323,10 @@ tide_status tide_pg_plan_make(tide_pg *pg, const tide_postgres_options *o, tide_
         status = tide_grid_check(o->freq, plan.shape.kind, err);
         if (status != TIDE_OK)
             tide_error_prefix(err, status, "%s: packed (--freq gives the step)", pg->name);
+    }
+    if (status == TIDE_OK && o->packed) { /* arrays are large: rather jump along the key than sort them */
+        plan.setting = "SET LOCAL enable_sort = off";
+        status = tide_pg_run(pg, plan.setting, "planning", err);
     }
     if (status == TIDE_OK)
         status = time_condition(pg, o, &names, &plan.shape, err);

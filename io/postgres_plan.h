@@ -35,7 +35,7 @@ typedef struct tide_pg_plan {
     char **bound; /* [n_bounds] ids from all over the table, for GROUP; may be none */
     size_t n_bounds;
     double estimated_rows; /* of the table or query; 0 = unknown */
-    int server_parallel;   /* one piece, for which the server may use several processes */
+    const char *setting;   /* a statement for each reader's transaction, or NULL */
     char note[160];        /* "101 ranges of ids by an index" */
 } tide_pg_plan;
 

@@ -86,9 +86,8 @@ static tide_status join(reader *r, tide_error *err) {
     if (r->pg.conn)
         return TIDE_OK;
     TIDE_TRY(tide_pg_snapshot_join(w->snapshot, &r->pg, &r->epoch, err));
-    if (w->plan->server_parallel)
-        TIDE_TRY(tide_pg_run(&r->pg, "SET LOCAL max_parallel_workers_per_gather TO DEFAULT", "beginning a transaction",
-                             err));
+    if (w->plan->setting)
+        TIDE_TRY(tide_pg_run(&r->pg, w->plan->setting, "beginning a transaction", err));
     return TIDE_OK;
 }
 
