@@ -97,20 +97,36 @@ static int connections(const tide_postgres_options *o, size_t n_units) {
     return (size_t)n > n_units ? (int)n_units : (int)n;
 }
 
-static tide_status open_source(pg_source *s, const tide_postgres_options *o, tide_error *err) {
+/* Connects, plans, and begins. */
+static tide_status begin(pg_source *s, const tide_postgres_options *o, tide_error *err) {
     const char *what = o->table ? o->table : "query";
     const tide_pg_limits limits = {o->connect_timeout_s, o->statement_timeout_s, o->read_timeout_s};
-    if (pipe2(s->watched, O_CLOEXEC) != 0)
-        return tide_fail(err, TIDE_MEMORY, "postgres %s: no pipe", what);
     TIDE_TRY(tide_pg_snapshot_open(&s->snapshot, o->url, what, &limits, s->watched[0], err));
     TIDE_TRY(tide_pg_plan_make(&s->snapshot.leader, o, &s->plan, err));
-    int readers = connections(o, s->plan.n_units);
-    TIDE_TRY(tide_pg_snapshot_share(&s->snapshot, s->plan.select, s->plan.identity, readers == 1, err));
-    const tide_pg_work_options options = {.readers = readers,
-                                          .retries = o->retries ? o->retries : 3,
-                                          .retry_wait_ms = o->retry_wait_ms > 0 ? o->retry_wait_ms : 1000,
-                                          .one_snapshot = o->one_snapshot,
-                                          .memory_bytes = o->memory_bytes ? o->memory_bytes : (size_t)64 << 20};
+    return tide_pg_snapshot_share(&s->snapshot, s->plan.select, s->plan.identity,
+                                  connections(o, s->plan.n_units) == 1, err);
+}
+
+static tide_status open_source(pg_source *s, const tide_postgres_options *o, const tide_pg_work_options *work,
+                               tide_error *err) {
+    if (pipe2(s->watched, O_CLOEXEC) != 0)
+        return tide_fail(err, TIDE_MEMORY, "postgres: no pipe");
+    /* A server that cannot be reached is told at once; one that was, and is lost while planning, gets further tries. */
+    int reached = 0;
+    for (int failures = 0;; ++failures) {
+        tide_status status = begin(s, o, err);
+        if (status == TIDE_OK)
+            break;
+        reached |= s->snapshot.url && PQstatus(s->snapshot.leader.conn) != CONNECTION_OK;
+        if (status != TIDE_CONNECTION || !reached || failures >= work->retries ||
+            (s->snapshot.url && PQstatus(s->snapshot.leader.conn) == CONNECTION_OK))
+            return status;
+        tide_pg_plan_free(&s->plan);
+        tide_pg_snapshot_close(&s->snapshot);
+        usleep((useconds_t)work->retry_wait_ms * 1000 << (failures < 10 ? failures : 10));
+    }
+    tide_pg_work_options options = *work;
+    options.readers = connections(o, s->plan.n_units);
     return tide_pg_work_start(&s->plan, &s->snapshot, &options, &s->work, err);
 }
 
@@ -121,7 +137,12 @@ tide_status tide_postgres_open(const tide_postgres_options *options, tide_source
     if (!s)
         return tide_fail(err, TIDE_MEMORY, "postgres: out of memory");
     s->watched[0] = s->watched[1] = -1;
-    tide_status status = open_source(s, options, err);
+    const tide_pg_work_options work = {
+        .retries = options->retries ? options->retries : 3,
+        .retry_wait_ms = options->retry_wait_ms > 0 ? options->retry_wait_ms : 1000,
+        .one_snapshot = options->one_snapshot,
+        .memory_bytes = options->memory_bytes ? options->memory_bytes : (size_t)64 << 20};
+    tide_status status = open_source(s, options, &work, err);
     if (status != TIDE_OK) {
         pg_close(s);
         return status;
