@@ -21,7 +21,12 @@ typedef struct tide_config {
         char *id_column, *ds_column, *y_column; /* unique_id, ds, y */
         char *from, *to;  /* only rows in this range of ds; NULL = all */
         char delimiter;   /* CSV; 0 = found out from the header (comma, semicolon, tab) */
-        int connect_timeout_s, statement_timeout_s;
+        int connect_timeout_s, statement_timeout_s, read_timeout_s;
+        char *values_column; /* Postgres: array of a packed table */
+        int packed;          /* Postgres: the table has a row a series, its values in values_column */
+        int connections;     /* Postgres: that read; 0 = by processors */
+        int retries;         /* Postgres: after a failure of the server */
+        int mixed_snapshots; /* Postgres: go on in a later snapshot when the first is lost */
     } source;
     char *freq;           /* "M" ... */
     int32_t season;       /* 0 = the frequency's default */

@@ -69,7 +69,21 @@ const tide_config_key tide_config_keys[] = {
     {"source.connect_timeout_s", "connect-timeout", TIDE_KEY_INT, AT(source.connect_timeout_s), 1, 3600, NULL,
      TRAIN, "SECONDS", "Postgres: give up connecting after this time"},
     {"source.statement_timeout_s", "statement-timeout", TIDE_KEY_INT, AT(source.statement_timeout_s), 0,
-     604800, NULL, TRAIN, "SECONDS", "Postgres: give up a statement after this time; 0 = never"},
+     604800, NULL, TRAIN, "SECONDS", "Postgres: give up a statement (one range of a table) after this time; 0 = never"},
+    {"source.read_timeout_s", "read-timeout", TIDE_KEY_INT, AT(source.read_timeout_s), 1, 604800, NULL, TRAIN,
+     "SECONDS", "Postgres: give up a connection on which the server is silent this long, sorting included"},
+    {"source.connections", "connections", TIDE_KEY_INT, AT(source.connections), 0, 64, NULL, TRAIN, "N",
+     "Postgres: connections that read a table, from one snapshot (one more holds it); 0 = as many as processors, at most "
+     "4; the result does not depend on it"},
+    {"source.retries", "retries", TIDE_KEY_INT, AT(source.retries), 0, 20, NULL, TRAIN, "N",
+     "Postgres: when the server or the way to it fails, throw away the range being read and try it again this many times "
+     "in a row, after 1, 2, 4 ... s"},
+    {"source.mixed_snapshots", "mixed-snapshots", TIDE_KEY_BOOL, AT(source.mixed_snapshots), 0, 0, NULL, TRAIN, NULL,
+     "Postgres: when the server goes down and up, read the series that are left from a later snapshot (=false: stop)"},
+    {"source.packed", "packed", TIDE_KEY_BOOL, AT(source.packed), 0, 0, NULL, TRAIN, NULL,
+     "Postgres: the table has a row a series: id, first time, array of values at the steps of --freq"},
+    {"source.values_column", "values-column", TIDE_KEY_TEXT, AT(source.values_column), 0, 0, NULL, TRAIN, "NAME",
+     "Postgres: column of a packed table's array, float8[] or float4[]; values unless given"},
 
     {"freq", "freq", TIDE_KEY_TEXT, AT(freq), 0, 0, NULL, TRAIN, "FREQ",
      "regular step: N (integers), s, min, h, D, B, W, M, Q, Y, or a multiple such as 15min; "

@@ -166,7 +166,8 @@ char *tide_config_schema(void) {
 
 static int decides_results(const char *path) {
     static const char *const not[] = {"backend.", "memory", "intake.batch_", "store.", "predict.",
-                                      "source.connect_timeout_s", "source.statement_timeout_s"};
+                                      "history.", "source.connections", "source.connect_timeout_s",
+                                      "source.statement_timeout_s", "source.read_timeout_s", "source.retries", "source.mixed_snapshots"};
     if (strcmp(path, "predict.seed") == 0) /* kept in the store */
         return 1;
     for (size_t i = 0; i < sizeof not / sizeof *not; ++i)

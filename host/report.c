@@ -410,7 +410,3 @@ char *tide_report_stages_json(const tide_report *r) {
 char *tide_report_warm_json(const tide_report *r) {
     return printed(r, put_json_warm);
 }
-
-char *tide_report_history_json(const tide_report *r) {
-    return printed(r, put_json_history);
-}

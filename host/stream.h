@@ -44,6 +44,9 @@ typedef struct tide_source {
     /* Bytes read and in all, for progress; total 0 = unknown. May be NULL. */
     void (*progress)(void *self, uint64_t *done, uint64_t *total);
     void (*close)(void *self); /* frees; safe after failure; called exactly once by the owner */
+    /* One line for the log on how the rows are read ("2 connections, 101 ranges of ids by an index"), and what went on
+     * while they were ("..., 1 failure overcome"). At any time between open and close. May be NULL. */
+    void (*describe)(void *self, char *out, size_t size);
 } tide_source;
 
 /* Fitted batches arrive in series order (panel.first_number ascending, no gaps). Of a panel with `kept` series the sink

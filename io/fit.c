@@ -185,6 +185,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         snprintf(report->run_id, sizeof report->run_id, "%s", tide_store_writer_run_id(&sink));
         report->ds_kind = history ? tide_history_ds_kind(history) : feed.ds_kind;
         status = fit_into(&parts, history, report, &failure);
+        tide_feed_tell(&feed, observer);
         if (status) {
             say_kept(&sink, observer);
             if (err)

@@ -13,15 +13,20 @@ typedef struct tide_pg {
     PGconn *conn;
     char name[160]; /* "postgres demand.sales", for messages and tide_source.name */
     int read_timeout_ms;
+    int cancel_fd;     /* waits end with TIDE_INTERRUPTED when this can be read or is hung up; -1 = none */
+    char sqlstate[6];  /* of the last failure of this connection; "" = none */
 } tide_pg;
 
 typedef struct tide_pg_limits {
     int connect_timeout_s, statement_timeout_s, read_timeout_s; /* 0 = default, see postgres.h */
 } tide_pg_limits;
 
-/* Fills *pg. what: "demand.sales" or "query". statement_timeout_s is set by the caller's first statement. */
+/* Fills *pg; after a failure only its sqlstate, for tide_pg_may_retry. what: "demand.sales" or "query". statement_timeout_s is set by the caller's first statement. */
 tide_status tide_pg_connect(tide_pg *pg, const char *url, const char *what, const tide_pg_limits *limits,
                             tide_error *err);
+/* The same for a connection whose waits can be ended from outside, see tide_pg. */
+tide_status tide_pg_connect_watched(tide_pg *pg, const char *url, const char *what, const tide_pg_limits *limits,
+                                    int cancel_fd, tide_error *err);
 void tide_pg_close(tide_pg *pg); /* safe on a zeroed tide_pg; never waits */
 
 /* Waits until the socket can be read (or written, when for_write). doing: "reading rows". */
@@ -41,7 +46,11 @@ tide_status tide_pg_describe(tide_pg *pg, const char *sql, const char *doing, PG
 tide_status tide_pg_finish(tide_pg *pg, const char *doing, PGresult **out, tide_error *err);
 
 /* Error of a result, or of the connection when result is NULL. */
-tide_status tide_pg_fail(const tide_pg *pg, const PGresult *result, const char *doing, tide_error *err);
+tide_status tide_pg_fail(tide_pg *pg, const PGresult *result, const char *doing, tide_error *err);
+
+/* 1 when the last failure was of the way to the server or of the server as a whole (lost, silent, shutting down, out of
+ * connections, a conflict on a standby), so that another try may go well; 0 for what was asked and for cancellations. */
+int tide_pg_may_retry(const tide_pg *pg);
 
 /* Quoted form of a name of up to max_parts parts, malloc'd. TIDE_CONFIG for a malformed one. */
 tide_status tide_pg_quote_name(tide_pg *pg, const char *text, int max_parts, char **out, tide_error *err);
