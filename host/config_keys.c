@@ -44,6 +44,7 @@ static const tide_choice formats[] = {{"csv", 0}, {"json", 1}, {NULL, 0}};
 
 #define AT(field) offsetof(tide_config, field)
 #define TRAIN TIDE_CMD_TRAIN
+#define ROWS (TIDE_CMD_TRAIN | TIDE_CMD_LOAD)
 #define FORECASTS (TIDE_CMD_PREDICT | TIDE_CMD_FORECAST)
 #define COMPUTE (TIDE_CMD_TRAIN | TIDE_CMD_BENCH)
 
@@ -54,22 +55,22 @@ const tide_config_key tide_config_keys[] = {
      "Postgres: read this [schema.]table"},
     {"source.query", "query", TIDE_KEY_TEXT, AT(source.query), 0, 0, NULL, TRAIN, "SELECT",
      "Postgres: read this query, in a read-only transaction, instead of a table"},
-    {"source.id_column", "id-column", TIDE_KEY_TEXT, AT(source.id_column), 0, 0, NULL, TRAIN, "NAME",
+    {"source.id_column", "id-column", TIDE_KEY_TEXT, AT(source.id_column), 0, 0, NULL, ROWS, "NAME",
      "column of the series' id; unique_id unless given"},
-    {"source.ds_column", "ds-column", TIDE_KEY_TEXT, AT(source.ds_column), 0, 0, NULL, TRAIN, "NAME",
+    {"source.ds_column", "ds-column", TIDE_KEY_TEXT, AT(source.ds_column), 0, 0, NULL, ROWS, "NAME",
      "column of the time, an integer, a date or a timestamp; ds unless given"},
-    {"source.y_column", "y-column", TIDE_KEY_TEXT, AT(source.y_column), 0, 0, NULL, TRAIN, "NAME",
+    {"source.y_column", "y-column", TIDE_KEY_TEXT, AT(source.y_column), 0, 0, NULL, ROWS, "NAME",
      "column of the value; y unless given"},
-    {"source.from", "from", TIDE_KEY_TEXT, AT(source.from), 0, 0, NULL, TRAIN, "DS",
+    {"source.from", "from", TIDE_KEY_TEXT, AT(source.from), 0, 0, NULL, ROWS, "DS",
      "leave out rows before this time"},
-    {"source.to", "to", TIDE_KEY_TEXT, AT(source.to), 0, 0, NULL, TRAIN, "DS",
+    {"source.to", "to", TIDE_KEY_TEXT, AT(source.to), 0, 0, NULL, ROWS, "DS",
      "leave out rows after this time (a date includes its whole day)"},
-    {"source.delimiter", "delimiter", TIDE_KEY_CHAR, AT(source.delimiter), 0, 0, NULL, TRAIN, "CHAR",
+    {"source.delimiter", "delimiter", TIDE_KEY_CHAR, AT(source.delimiter), 0, 0, NULL, ROWS, "CHAR",
      "CSV: field delimiter, one character or 'tab'; found out from the header unless given"},
     {"source.connect_timeout_s", "connect-timeout", TIDE_KEY_INT, AT(source.connect_timeout_s), 1, 3600, NULL,
-     TRAIN, "SECONDS", "Postgres: give up connecting after this time"},
+     ROWS, "SECONDS", "Postgres: give up connecting after this time"},
     {"source.statement_timeout_s", "statement-timeout", TIDE_KEY_INT, AT(source.statement_timeout_s), 0,
-     604800, NULL, TRAIN, "SECONDS", "Postgres: give up a statement after this time; 0 = never"},
+     604800, NULL, ROWS, "SECONDS", "Postgres: give up a statement after this time; 0 = never"},
 
     {"freq", "freq", TIDE_KEY_TEXT, AT(freq), 0, 0, NULL, TRAIN, "FREQ",
      "regular step: N (integers), s, min, h, D, B, W, M, Q, Y, or a multiple such as 15min; "

@@ -45,8 +45,9 @@ int tide_cli_stopped(void *unused) {
 #if defined(TIDE_FRONT)
 static const tide_cli_command *const commands[] = {&tide_cli_predict, &tide_cli_inspect};
 #else
-static const tide_cli_command *const commands[] = {&tide_cli_fit,     &tide_cli_predict,  &tide_cli_forecast,
-                                                   &tide_cli_inspect, &tide_cli_simulate, &tide_cli_bench};
+static const tide_cli_command *const commands[] = {&tide_cli_load,     &tide_cli_fit,     &tide_cli_predict,
+                                                   &tide_cli_forecast, &tide_cli_inspect, &tide_cli_simulate,
+                                                   &tide_cli_bench};
 #endif
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -13,6 +13,8 @@ typedef struct tide_pg {
     PGconn *conn;
     char name[160]; /* "postgres demand.sales", for messages and tide_source.name */
     int read_timeout_ms;
+    int (*stop)(void *self); /* asked five times a second while waiting: 1 = give up, TIDE_INTERRUPTED; or NULL */
+    void *stop_self;
 } tide_pg;
 
 typedef struct tide_pg_limits {
@@ -23,6 +25,8 @@ typedef struct tide_pg_limits {
 tide_status tide_pg_connect(tide_pg *pg, const char *url, const char *what, const tide_pg_limits *limits,
                             tide_error *err);
 void tide_pg_close(tide_pg *pg); /* safe on a zeroed tide_pg; never waits */
+/* Asks the server to give up the running statement, which it else ends first; for a connection about to be closed. */
+void tide_pg_cancel(tide_pg *pg);
 
 /* Waits until the socket can be read (or written, when for_write). doing: "reading rows". */
 tide_status tide_pg_wait(tide_pg *pg, int for_write, const char *doing, tide_error *err);
@@ -37,6 +41,9 @@ tide_status tide_pg_query(tide_pg *pg, const char *sql, const char *doing, PGres
 /* Parses a statement without running it; *out describes its columns (PQftype). */
 tide_status tide_pg_describe(tide_pg *pg, const char *sql, const char *doing, PGresult **out,
                              tide_error *err);
+/* The same with n texts for $1, $2 ... */
+tide_status tide_pg_query_with(tide_pg *pg, const char *sql, int n, const char *const *texts, const char *doing,
+                               PGresult **out, tide_error *err);
 /* Collects what is left of the running statement; *out as above. */
 tide_status tide_pg_finish(tide_pg *pg, const char *doing, PGresult **out, tide_error *err);
 
