@@ -122,7 +122,7 @@ const tide_config_key tide_config_keys[] = {
 
     {"backend.kind", "backend", TIDE_KEY_CHOICE, AT(backend.kind), 0, 0, backends, COMPUTE, "NAME",
      "where to compute; auto takes a GPU if there is one"},
-    {"backend.jobs", "jobs", TIDE_KEY_INT, AT(backend.jobs), 0, 4096, NULL, COMPUTE, "N",
+    {"backend.jobs", "jobs", TIDE_KEY_INT, AT(backend.jobs), 0, 4096, NULL, COMPUTE | TIDE_CMD_PREDICT, "N",
      "CPU threads; 0 = all processors"},
     {"backend.isa", "isa", TIDE_KEY_NAME, AT(backend.isa), 0, 0, isas, COMPUTE, "NAME",
      "CPU instruction set; the widest unless given (results do not depend on it)"},

@@ -1,6 +1,16 @@
 #include "io/postgres_copy.h"
 
+#include "host/text.h"
+
 #include <stdlib.h>
+
+int tide_pg_is_text(const char *bytes, size_t n) {
+    const unsigned char *s = (const unsigned char *)bytes;
+    for (size_t i = 0, k; i < n; i += k)
+        if (!s[i] || (k = tide_utf8_length(s + i, n - i)) == 0)
+            return 0;
+    return 1;
+}
 
 /* The server refused in the midst of the rows, and has said why. */
 static tide_status refused(tide_pg_copy *copy, tide_error *err) {

@@ -37,6 +37,9 @@ tide_status tide_pg_copy_tuples(tide_pg_copy *copy, const void *bytes, size_t n,
 tide_status tide_pg_copy_end(tide_pg_copy *copy, tide_error *err);
 void tide_pg_copy_free(tide_pg_copy *copy); /* safe on a zeroed one */
 
+/* Text that PostgreSQL takes: UTF-8 without a NUL. */
+int tide_pg_is_text(const char *bytes, size_t n);
+
 /* --- values ------------------------------------------------------------------------------------------------
  */
 static inline unsigned char *tide_pg_put16(unsigned char *p, uint16_t v) {

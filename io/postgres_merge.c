@@ -22,7 +22,6 @@
 #include "host/config.h"
 #include "host/queue.h"
 #include "host/quote.h"
-#include "host/text.h"
 #include "io/postgres_copy.h"
 #include "io/postgres_table.h"
 
@@ -68,15 +67,6 @@ static void show(const merge *m, const char *stage) {
 
 /* --- rows --------------------------------------------------------------------------------------------------
  */
-
-/* Text that PostgreSQL takes: UTF-8 without a NUL. */
-static int is_text(const char *bytes, size_t n) {
-    const unsigned char *s = (const unsigned char *)bytes;
-    for (size_t i = 0, k; i < n; i += k)
-        if (!s[i] || (k = tide_utf8_length(s + i, n - i)) == 0)
-            return 0;
-    return 1;
-}
 
 /* A row that cannot be used: ends the load, or is counted and, of the first few, named. */
 static tide_status refuse(merge *m, uint64_t line, const char *what, tide_error *err) {
@@ -149,7 +139,7 @@ static tide_status send_row(merge *m, const tide_rows *rows, size_t i, int *id_g
     char quoted[96], what[160];
     int same = i && rows->id_at[i] == rows->id_at[i - 1] && length == rows->id_length[i - 1];
     if (!same || *id_good < 0)
-        *id_good = length > 0 && length <= TIDE_ID_MAX_BYTES && is_text(id, length);
+        *id_good = length > 0 && length <= TIDE_ID_MAX_BYTES && tide_pg_is_text(id, length);
     if (!*id_good) {
         snprintf(what, sizeof what, "the id '%s' is not UTF-8 text", tide_quote(quoted, sizeof quoted, id, length));
         *id_good = -1;

@@ -41,17 +41,22 @@ tide_status tide_pg_find(tide_pg *pg, const char *name, tide_pg_relation *out, t
     PGresult *r = NULL;
     TIDE_TRY(tide_pg_query_with(
         pg,
-        "SELECT c.oid, c.relkind, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.quote_ident(n.nspname) "
-        "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE c.oid = pg_catalog.to_regclass($1)",
+        "SELECT coalesce(c.oid, 0), c.relkind, pg_catalog.format('%I.%I', w.schema, w.relation), "
+        "pg_catalog.quote_ident(w.schema), pg_catalog.quote_ident(w.relation) FROM pg_catalog.parse_ident($1) AS t(p) "
+        "LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass($1) "
+        "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, "
+        "LATERAL (SELECT coalesce(n.nspname, CASE WHEN pg_catalog.cardinality(p) = 2 THEN p[1] "
+        "ELSE coalesce(pg_catalog.current_schema(), 'public') END)::name AS schema, "
+        "coalesce(c.relname, p[pg_catalog.cardinality(p)])::name AS relation) AS w",
         1, texts, "looking for the table", &r, err));
     memset(out, 0, sizeof *out);
     if (PQntuples(r) == 1) {
-        out->exists = 1;
-        out->kind = PQgetvalue(r, 0, 1)[0];
         snprintf(out->oid, sizeof out->oid, "%s", PQgetvalue(r, 0, 0));
+        out->exists = strcmp(out->oid, "0") != 0;
+        out->kind = PQgetvalue(r, 0, 1)[0];
         snprintf(out->name, sizeof out->name, "%s", PQgetvalue(r, 0, 2));
         snprintf(out->schema, sizeof out->schema, "%s", PQgetvalue(r, 0, 3));
+        snprintf(out->relation, sizeof out->relation, "%s", PQgetvalue(r, 0, 4));
     }
     PQclear(r);
     return TIDE_OK;

@@ -17,12 +17,13 @@ tide_status tide_pg_lock_name(tide_pg *pg, const char *name, tide_error *err);
 
 typedef struct tide_pg_relation {
     int exists;
-    char kind;               /* pg_class.relkind: 'r' table, 'p' partitioned, 'v' view ... */
-    char oid[16];            /* decimal */
-    char name[520];          /* schema and name, each quoted where it must be */
-    char schema[260];        /* quoted where it must be */
+    char kind;          /* pg_class.relkind: 'r' table, 'p' partitioned, 'v' view ...; 0 */
+    char oid[16];       /* decimal; "0" */
+    char name[300];     /* schema and name, each quoted where it must be */
+    char schema[140];   /* quoted where it must be */
+    char relation[140]; /* likewise, without the schema */
 } tide_pg_relation;
-/* Looks a quoted name up by the search path. */
+/* Looks a quoted name up by the search path. What does not exist has the names that it would be made with. */
 tide_status tide_pg_find(tide_pg *pg, const char *name, tide_pg_relation *out, tide_error *err);
 
 /* A table of rows; names quoted and malloc'd, column[] as given. */
