@@ -240,6 +240,8 @@ static tide_status carry_over(tide_pg_replace *r, tide_error *err) {
         "UNION ALL SELECT 2, pg_catalog.format('REVOKE ALL ON TABLE %s FROM %s', n.name, "
         "CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END) "
         "FROM n, pg_catalog.aclexplode(n.relacl) AS a "
+        "UNION ALL SELECT 2, pg_catalog.format('REVOKE ALL ON TABLE %s FROM %I', n.name, "
+        "pg_catalog.pg_get_userbyid(o.relowner)) FROM o, n "
         "UNION ALL SELECT 3, pg_catalog.format('GRANT %s ON TABLE %s TO %s%s', a.privilege_type, n.name, "
         "CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END, "
         "CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END) "

@@ -4,6 +4,7 @@
  *
  *   swap      a new table is made like the old one and filled by COPY FREEZE, then indexed and analysed. At the end
  *             the old table is locked, dropped, and the new one takes its name: readers wait for milliseconds.
+ *             Meanwhile nobody can alter or drop the old one, which is read to make the new one like it.
  *             FREEZE lets transactions with an older snapshot, too, see all of the new rows. Owner, privileges (those
  *             of columns, too), comments, defaults, constraints, statistics objects, storage parameters and tablespace
  *             are carried over; indexes of others, too, with new names. What cannot be is looked for first and refused,
