@@ -43,19 +43,23 @@ settle() {
     done
     return 1
 }
-# until_query REGEX: waits until a backend of tidemill runs such a statement; prints its pid.
+# until_query REGEX: waits until a backend of tidemill runs such a statement, at most two seconds; prints its pid.
 until_query() {
-    local i pid
-    for ((i = 0; i < 200; ++i)); do
-        pid=$(q "SELECT pid $mine AND state = 'active' AND query ~ '$1' LIMIT 1")
-        if [ -n "$pid" ]; then
-            echo "$pid"
-            return 0
-        fi
-        kill -0 "$victim" 2>/dev/null || return 1
-    done
-    return 1
+    local pid
+    pid=$(q "SELECT until_query('$1')")
+    [ -n "$pid" ] && echo "$pid"
 }
+q "CREATE FUNCTION until_query(what text) RETURNS int LANGUAGE plpgsql AS \$\$
+DECLARE found int;
+BEGIN
+    FOR i IN 1 .. 1500 LOOP
+        PERFORM pg_stat_clear_snapshot();
+        SELECT pid INTO found $mine AND state = 'active' AND query ~ what LIMIT 1;
+        EXIT WHEN found IS NOT NULL;
+        PERFORM pg_sleep(0.001);
+    END LOOP;
+    RETURN found;
+END \$\$" || bad "a function to wait with"
 start() { # in the background, as process $victim itself
     (exec "$tidemill" "${command[@]}") >"$work/log" 2>&1 &
     victim=$!
@@ -65,7 +69,7 @@ fault() {
     case $1 in
     kill) doze "$whole"; kill -9 "$victim" 2>/dev/null ;;
     end) doze "$whole"; q "SELECT pg_terminate_backend(pid) $mine" >/dev/null ;;
-    end-in) until_query "$2" >"$work/pid" && q "SELECT pg_terminate_backend($(cat "$work/pid"))" >/dev/null ;;
+    end-in) q "SELECT pg_terminate_backend(until_query('$2'))" >/dev/null ;;
     crash) until_query "$2" >"$work/pid" && kill -9 "$(cat "$work/pid")" 2>/dev/null ;;
     esac
     local rc=0
@@ -108,9 +112,9 @@ timed() { # microseconds of a whole run
     whole=$(($(date +%s%6N) - from))
 }
 
-# --- load: 200 series, a year; the second file has other values, and eleven more months ------------------------------
-"$tidemill" simulate --series 150 --from 2023-01-01 --to 2023-12-31 --seed 1 --output "$work/a.csv" --quiet
-"$tidemill" simulate --series 200 --from 2023-02-01 --to 2024-11-30 --seed 2 --output "$work/b.csv" --quiet
+# --- load: 60 series, a year; the second file has other values, and eleven more months ------------------------------
+"$tidemill" simulate --series 60 --from 2023-01-01 --to 2023-12-31 --seed 1 --output "$work/a.csv" --quiet
+"$tidemill" simulate --series 80 --from 2023-02-01 --to 2024-11-30 --seed 2 --output "$work/b.csv" --quiet
 sum="count(*) || ' ' || sum(hashtextextended(unique_id || ds || coalesce(y::text, '-'), 0)) || ' ' || count(DISTINCT (unique_id, ds))"
 sum_of() { q "SELECT $sum FROM $1"; }
 state() {
@@ -162,7 +166,7 @@ done
 
 # --- write-back: generation 1 is in the table, generation 2 goes there ------------------------------------------------
 for seed in 1 2; do
-    "$tidemill" simulate --series 2000 --freq M --from 2020-01-01 --to 2023-12-01 --seed $seed --output "$work/m.csv" --quiet
+    "$tidemill" simulate --series 600 --freq M --from 2020-01-01 --to 2023-12-01 --seed $seed --output "$work/m.csv" --quiet
     "$tidemill" fit "$work/m.csv" --store "$work/s" --freq M --models snaive --quiet || bad "a fit"
 done
 set_sum() { q "SELECT count(*) || ' ' || sum(hashtextextended(unique_id || ds || coalesce(mean::text, '-') || generation || run_id, 0)) || ' ' || count(DISTINCT run_id) FROM $1"; }
@@ -196,8 +200,12 @@ for ((round = 1; round <= rounds; ++round)); do
     held_reset
     psql "$url" -qAtX -c "BEGIN; SELECT 1 FROM f LIMIT 1; SELECT pg_sleep(20)" >/dev/null 2>&1 &
     reader=$!
+    for ((i = 0; i < 200; ++i)); do # until it holds its lock
+        [ "$(q "SELECT count(*) FROM pg_locks WHERE relation = 'f'::regclass AND mode = 'AccessShareLock'")" = 1 ] && break
+        sleep 0.02
+    done
     start
-    until_query '^LOCK TABLE' >"$work/pid" && q "SELECT pg_terminate_backend($(cat "$work/pid"))" >/dev/null
+    q "SELECT pg_terminate_backend(until_query('^LOCK TABLE'))" >/dev/null
     rc=0
     wait $victim || rc=$?
     q "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()" >/dev/null
