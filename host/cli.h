@@ -154,6 +154,8 @@ typedef struct tide_cli_write_back {
     uint64_t lock_timeout;
 } tide_cli_write_back;
 tide_status tide_cli_write_back_check(const tide_cli_write_back *w, tide_error *err);
+/* Whether the database can be reached and its tables are such as could be replaced. */
+tide_status tide_cli_write_back_probe(const tide_cli_write_back *w, const tide_config *cfg, tide_error *err);
 tide_status tide_cli_write_back_run(const tide_cli_write_back *w, const char *store, tide_config *cfg, tide_error *err);
 
 /* Writes bytes as a CSV field, quoted where it must be. */

@@ -49,6 +49,8 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
         status = tide_fail(err, TIDE_USAGE, "--write-back needs --write-table TABLE");
     if (!status && w.url)
         status = tide_cli_write_back_check(&w, err);
+    if (!status && w.url)
+        status = tide_cli_write_back_probe(&w, &args.cfg, err); /* rather now than after the fits */
     if (status)
         goto done;
     report = (tide_report *)calloc(1, sizeof *report);

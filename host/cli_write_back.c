@@ -25,6 +25,15 @@ tide_status tide_cli_write_back_check(const tide_cli_write_back *w, tide_error *
     return TIDE_OK;
 }
 
+tide_status tide_cli_write_back_probe(const tide_cli_write_back *w, const tide_config *cfg, tide_error *err) {
+    const tide_write_back_options o = {.url = w->url,
+                                       .table = w->table,
+                                       .parameters = w->parameters,
+                                       .connect_timeout_s = cfg->source.connect_timeout_s,
+                                       .statement_timeout_s = cfg->source.statement_timeout_s};
+    return tide_write_back_probe(&o, err);
+}
+
 static tide_status put_rows(void *self, FILE *f, const tide_cli_forecast_rows *rows, tide_error *err) {
     const writing *w = (const writing *)self;
     const tide_write_back_series s = {

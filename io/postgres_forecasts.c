@@ -130,6 +130,40 @@ tide_status tide_write_back_open(const tide_write_back_options *options, tide_wr
     return TIDE_OK;
 }
 
+tide_status tide_write_back_probe(const tide_write_back_options *o, tide_error *err) {
+    static const char *const mark[2] = {"mean", "coefficients"};
+    const char *const tables[2] = {o->table, o->parameters};
+    tide_pg_limits limits = {o->connect_timeout_s, o->statement_timeout_s, o->read_timeout_s};
+    for (int i = 0; i < 2; ++i) {
+        tide_pg pg = {.conn = NULL};
+        tide_pg_relation found;
+        char *name = NULL;
+        PGresult *r = NULL;
+        if (!tables[i])
+            continue;
+        TIDE_TRY(tide_pg_connect(&pg, o->url, tables[i], &limits, err));
+        tide_status status = tide_pg_quote_name(&pg, tables[i], 2, &name, err);
+        if (!status)
+            status = tide_pg_find(&pg, name, &found, err);
+        if (!status && found.exists) {
+            const char *const texts[2] = {found.oid, mark[i]};
+            status = tide_pg_query_with(&pg,
+                                        "SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = $1::oid AND attname = $2 "
+                                        "AND NOT attisdropped",
+                                        2, texts, "looking at columns", &r, err);
+            if (!status && PQntuples(r) != 1)
+                status = tide_fail(err, TIDE_INPUT,
+                                   "%s: the table has no column %s, so it is of something else and is left alone", pg.name,
+                                   mark[i]);
+            PQclear(r);
+        }
+        free(name);
+        tide_pg_close(&pg);
+        TIDE_TRY(status);
+    }
+    return TIDE_OK;
+}
+
 /* --- rows --------------------------------------------------------------------------------------------------
  */
 

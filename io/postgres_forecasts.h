@@ -33,6 +33,11 @@ typedef struct tide_write_back_options {
 /* Connects, checks the tables and makes new ones, begins to send forecasts. Options are copied but for the texts. */
 tide_status tide_write_back_open(const tide_write_back_options *options, tide_write_back **out, tide_error *err);
 
+/* Looks whether the server can be reached and the tables are such as could be replaced, as far as can be told before there
+ * is a store: for a caller who would not like to find out after hours. Only the options up to `parameters`, replace_rows
+ * and the time limits are looked at. */
+tide_status tide_write_back_probe(const tide_write_back_options *options, tide_error *err);
+
 /* Steps first .. last (from 1) of one series: values as in tide_cli_forecast_rows with stride 1. */
 typedef struct tide_write_back_series {
     const char *id;
@@ -51,7 +56,7 @@ tide_status tide_write_back_member(const tide_write_back *w, FILE *f, const tide
 tide_status tide_write_back_send(tide_write_back *w, const char *bytes, size_t n, uint64_t rows, tide_error *err);
 /* Ends the forecasts; what is sent from now on are parameters (only where a table for them was given). */
 tide_status tide_write_back_parameters(tide_write_back *w, tide_error *err);
-/* Indexes, puts the tables in place and commits. *wait_s (may be NULL): how long the last step took, which readers may
+/* Indexes, puts the tables in place and commits. *swap_s (may be NULL): how long the last step took, which readers may
  * have waited for. */
 tide_status tide_write_back_finish(tide_write_back *w, double *swap_s, tide_error *err);
 void tide_write_back_close(tide_write_back *w); /* without a finish before, nothing has changed; NULL is allowed */

@@ -113,7 +113,11 @@ q "DROP VIEW v"
 ends 0 'generation 2, in table' "fit with write-back" "$tidemill" fit ab.csv --store s --freq M --horizon 3 --write-back "$url" --write-table $schema.f
 [ "$(q 'SELECT count(*), min(generation), max(generation), count(DISTINCT ds) FROM f')" = "90|2|2|3" ] && ok "the new generation is in the table" || bad "the new generation is in the table"
 [ "$(q 'SELECT DISTINCT run_id FROM f')" = "$("$tidemill" inspect s | sed -n 's/^run  *//p')" ] && ok "with its run" || bad "with its run"
-ends 4 'generation 3 is published, but not written back: .*left alone' "fit with a write-back that fails" "$tidemill" fit ab.csv --store s --freq M --quiet --write-back "$url" --write-table $schema.t
+ends 4 'no column mean, so it is of something else and is left alone' "a table of something else is noticed before the fits" "$tidemill" fit ab.csv --store s --freq M --quiet --write-back "$url" --write-table $schema.t
+ends 5 'connecting' "so is a server that is not there" "$tidemill" fit ab.csv --store s --freq M --quiet --write-back postgresql://127.0.0.1:1/d --write-table $schema.t
+[ "$(readlink s/CURRENT)" = gen-000002.h5 ] && ok "and nothing is published" || bad "and nothing is published"
+q "CREATE VIEW v AS SELECT * FROM f"
+ends 4 'generation 3 is published, but not written back: .*--replace-rows' "fit with a write-back that fails" "$tidemill" fit ab.csv --store s --freq M --quiet --write-back "$url" --write-table $schema.f
 [ "$(readlink s/CURRENT)" = gen-000003.h5 ] && ok "publishes all the same" || bad "publishes all the same"
 [ "$(q "SELECT count(*) FROM pg_class WHERE relname LIKE 'tidemill%'")" = 0 ] && ok "nothing is left behind" || bad "nothing is left behind"
 exit $status
