@@ -1,4 +1,4 @@
-/* postgres_connect.h - a connection whose every wait ends: what postgres.c and postgres_load.c share.
+/* postgres_connect.h - a connection whose every wait ends: what all io/postgres*.c share.
  *
  * libpq runs in non-blocking mode; all waiting is in tide_pg_wait, which gives up after read_timeout_ms of
  * silence. Messages have the form "postgres demand.sales: reading rows: <the server's text> (SQLSTATE
@@ -38,12 +38,12 @@ tide_status tide_pg_run(tide_pg *pg, const char *sql, const char *doing, tide_er
 /* Runs one statement by the extended protocol, so that the server itself refuses several. *out (may be NULL)
  * is the caller's to PQclear, text format; for COPY it is the PGRES_COPY_IN or PGRES_COPY_OUT. */
 tide_status tide_pg_query(tide_pg *pg, const char *sql, const char *doing, PGresult **out, tide_error *err);
-/* Parses a statement without running it; *out describes its columns (PQftype). */
-tide_status tide_pg_describe(tide_pg *pg, const char *sql, const char *doing, PGresult **out,
-                             tide_error *err);
 /* The same with n texts for $1, $2 ... */
 tide_status tide_pg_query_with(tide_pg *pg, const char *sql, int n, const char *const *texts, const char *doing,
                                PGresult **out, tide_error *err);
+/* Parses a statement without running it; *out describes its columns (PQftype). */
+tide_status tide_pg_describe(tide_pg *pg, const char *sql, const char *doing, PGresult **out,
+                             tide_error *err);
 /* Collects what is left of the running statement; *out as above. */
 tide_status tide_pg_finish(tide_pg *pg, const char *doing, PGresult **out, tide_error *err);
 

@@ -255,7 +255,7 @@ tide_status tide_write_back_finish(tide_write_back *w, double *swap_s, tide_erro
     TIDE_TRY(tide_pg_replace_fill_end(w->now, err));
     double start = tide_now_s();
     TIDE_TRY(tide_pg_replace_swap(tables, w->now == &w->parameters ? 2 : 1, w->o.lock_timeout_s, err));
-    TIDE_TRY(tide_pg_run(&w->pg, "COMMIT", "committing", err));
+    TIDE_TRY(tide_pg_run(&w->pg, "COMMIT", tide_pg_committing, err));
     if (swap_s)
         *swap_s = tide_now_s() - start;
     return TIDE_OK;

@@ -11,8 +11,8 @@
  * that of a table partitioned by time only the partitions in question are read.
  *
  * An empty table is truncated first, which lets COPY FREEZE put the rows in order into a fresh file: nothing has to
- * visit them again. It needs an exclusive lock; of an empty table there is nothing to read. Tables with triggers,
- * partitions, or foreign keys that lead to them take the other way.
+ * visit them again. It needs an exclusive lock; of an empty table there is nothing to read. Tables in use, with
+ * triggers, partitions, or foreign keys take the other way.
  *
  * Duplicates. An input that rises strictly by (id, ds) or by (ds, id) has none, which costs one comparison a row.
  * Any other input is grouped by the server. In a table filled directly, rows lie in the order in which they were
@@ -288,7 +288,7 @@ static tide_status index_and_commit(merge *m, tide_error *err) {
         TIDE_TRY(tide_pg_text(&m->pg, &sql, err, "ANALYZE %s", m->table.name));
         TIDE_TRY(tide_pg_run_text(&m->pg, sql, "analysing the table", NULL, err));
     }
-    TIDE_TRY(tide_pg_run(&m->pg, "COMMIT", "committing", err));
+    TIDE_TRY(tide_pg_run(&m->pg, "COMMIT", tide_pg_committing, err));
     m->report.index_s = tide_now_s() - start;
     return TIDE_OK;
 }
@@ -296,9 +296,34 @@ static tide_status index_and_commit(merge *m, tide_error *err) {
 /* --- the two ways ------------------------------------------------------------------------------------------
  */
 
-/* 1: the table may be filled directly, and is locked and truncated for it. */
+static tide_status is_empty(merge *m, int *empty, tide_error *err) {
+    char *sql = NULL;
+    PGresult *r = NULL;
+    TIDE_TRY(tide_pg_text(&m->pg, &sql, err, "SELECT NOT EXISTS (SELECT 1 FROM %s)", m->table.name));
+    tide_status status = tide_pg_query(&m->pg, sql, "looking at the table", &r, err);
+    free(sql);
+    if (status != TIDE_OK)
+        return status;
+    *empty = PQgetvalue(r, 0, 0)[0] == 't';
+    PQclear(r);
+    return TIDE_OK;
+}
+
+/* Locks the table for this load alone, if nobody uses it: others would queue behind a lock that waits. */
+static tide_status lock_if_idle(merge *m, int *locked, tide_error *err) {
+    char *sql = NULL;
+    tide_error why;
+    TIDE_TRY(tide_pg_run(&m->pg, "SAVEPOINT tidemill", "locking the empty table", err));
+    TIDE_TRY(tide_pg_text(&m->pg, &sql, err, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT", m->table.name));
+    tide_status status = tide_pg_run_text(&m->pg, sql, "locking the empty table", NULL, &why);
+    *locked = status == TIDE_OK;
+    if (!*locked && !strstr(why.message, "(SQLSTATE 55P03)"))
+        return tide_fail(err, status, "%s", why.message);
+    return tide_pg_run(&m->pg, *locked ? "RELEASE tidemill" : "ROLLBACK TO tidemill", "locking the empty table", err);
+}
+
+/* *direct: the table may be filled directly, and is locked and truncated for it. */
 static tide_status make_way(merge *m, const tide_pg_relation *found, int *direct, tide_error *err) {
-    static const char empty[] = "SELECT NOT EXISTS (SELECT 1 FROM %s)";
     PGresult *r = NULL;
     char *sql = NULL;
     const char *const texts[1] = {found->oid};
@@ -313,19 +338,12 @@ static tide_status make_way(merge *m, const tide_pg_relation *found, int *direct
         1, texts, "looking at the table", &r, err));
     int may = PQntuples(r) == 1;
     PQclear(r);
-    for (int locked = 0; may && locked < 2; ++locked) {
-        if (locked) {
-            TIDE_TRY(tide_pg_text(&m->pg, &sql, err, "LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", m->table.name));
-            TIDE_TRY(tide_pg_run_text(&m->pg, sql, "locking the empty table", NULL, err));
-        }
-        TIDE_TRY(tide_pg_text(&m->pg, &sql, err, empty, m->table.name));
-        tide_status status = tide_pg_query(&m->pg, sql, "looking at the table", &r, err);
-        free(sql);
-        if (status != TIDE_OK)
-            return status;
-        may = PQgetvalue(r, 0, 0)[0] == 't';
-        PQclear(r);
-    }
+    if (may)
+        TIDE_TRY(is_empty(m, &may, err));
+    if (may)
+        TIDE_TRY(lock_if_idle(m, &may, err));
+    if (may)
+        TIDE_TRY(is_empty(m, &may, err)); /* still */
     if (!may)
         return TIDE_OK;
     TIDE_TRY(tide_pg_text(&m->pg, &sql, err, "TRUNCATE %s", m->table.name));

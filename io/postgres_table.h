@@ -9,6 +9,8 @@
 
 /* BEGIN, with limits for the transaction (0 = none) and times in UTC. */
 tide_status tide_pg_begin(tide_pg *pg, int statement_timeout_s, int lock_timeout_s, tide_error *err);
+/* What is told when a connection is lost during COMMIT: nobody knows then. */
+static const char tide_pg_committing[] = "committing (done or not: the same command again makes sure)";
 /* Runs a statement made by tide_pg_text and frees it; *n (may be NULL): rows touched. */
 tide_status tide_pg_run_text(tide_pg *pg, char *sql, const char *doing, uint64_t *n, tide_error *err);
 

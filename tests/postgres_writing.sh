@@ -60,8 +60,13 @@ BEGIN
     END LOOP;
     RETURN found;
 END \$\$" || bad "a function to wait with"
+slowly() { # the second file with a pause in it, so that COPY lasts
+    head -n 20000 "$work/b.csv"
+    sleep 0.3
+    tail -n +20001 "$work/b.csv"
+}
 start() { # in the background, as process $victim itself
-    (exec "$tidemill" "${command[@]}") >"$work/log" 2>&1 &
+    (exec "$tidemill" "${command[@]}" < <(slowly)) >"$work/log" 2>&1 &
     victim=$!
 }
 # fault KIND: does harm to a running command.
@@ -89,7 +94,7 @@ tried() {
         fault "$@" || { failed="round $round: the server does not settle"; break; }
         now=$(state)
         case $now in old) old=$((old + 1)) ;; new) new=$((new + 1)) ;; *) failed="round $round: $now"; break ;; esac
-        "$tidemill" "${command[@]}" >"$work/log" 2>&1 || { failed="round $round: the next run ends with $?"; break; }
+        "$tidemill" "${command[@]}" <"$work/b.csv" >"$work/log" 2>&1 || { failed="round $round: the next run ends with $?"; break; }
         now=$(state)
         [ "$now" = new ] || { failed="round $round: after the next run: $now"; break; }
         now=$(q "SELECT string_agg(relname, ' ') FROM pg_class WHERE relname LIKE 'tidemill%'")
@@ -133,7 +138,9 @@ sum_new=$(sum_of t)
 tried "load killed at random moments" kill
 tried "backend of a load ended at random moments" end
 tried "backend ended while rows are compared and added" end-in '^(UPDATE|INSERT|LOCK)'
+command=(load - --output "$url" --table t --corrections --index --quiet)
 tried "server crash while rows are sent" crash '^COPY'
+command=(load "$work/b.csv" --output "$url" --table t --corrections --index --quiet)
 tried "server crash while rows are compared and added" crash '^(UPDATE|INSERT)'
 
 # Into a table that does not exist: all of it or none.
@@ -145,7 +152,9 @@ state() {
     if [ -z "$(q "SELECT to_regclass('n')")" ]; then echo old; elif [ "$(sum_of n)" = "$sum_new" ]; then echo new; else echo "a table with $(sum_of n)"; fi
 }
 tried "first load killed at random moments" kill
+command=(load - --output "$url" --table n --create --index --quiet)
 tried "server crash while a new table is filled" crash '^COPY'
+command=(load "$work/b.csv" --output "$url" --table n --create --index --quiet)
 
 # The table is dropped while rows are sent: an error, and with --create the next run makes it.
 hits=0

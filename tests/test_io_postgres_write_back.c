@@ -110,7 +110,7 @@ static const char *text_of(const char *query) {
 }
 
 static long leftovers(void) {
-    return sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'tidemill%%'");
+    return sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'tidemill%%' AND relnamespace = '%s'::regnamespace", schema);
 }
 
 Test(postgres_write_back, rows_are_what_was_sent) {

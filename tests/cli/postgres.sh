@@ -119,5 +119,5 @@ ends 5 'connecting' "so is a server that is not there" "$tidemill" fit ab.csv --
 q "CREATE VIEW v AS SELECT * FROM f"
 ends 4 'generation 3 is published, but not written back: .*--replace-rows' "fit with a write-back that fails" "$tidemill" fit ab.csv --store s --freq M --quiet --write-back "$url" --write-table $schema.f
 [ "$(readlink s/CURRENT)" = gen-000003.h5 ] && ok "publishes all the same" || bad "publishes all the same"
-[ "$(q "SELECT count(*) FROM pg_class WHERE relname LIKE 'tidemill%'")" = 0 ] && ok "nothing is left behind" || bad "nothing is left behind"
+[ "$(q "SELECT count(*) FROM pg_class WHERE relname LIKE 'tidemill%' AND relnamespace = '$schema'::regnamespace")" = 0 ] && ok "nothing is left behind" || bad "nothing is left behind"
 exit $status
