@@ -125,6 +125,7 @@ typedef struct tide_cli_forecaster {
     tide_cli_output shape; /* range, kind of time, levels; no file */
     tide_cli_scratch scratch;
     uint64_t no_model, no_rows;
+    uint64_t done; /* series, by tide_cli_forecast_all */
 } tide_cli_forecaster;
 
 /* Checks cfg for the season of the store. Close it also after a failure. */

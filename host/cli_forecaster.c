@@ -122,6 +122,7 @@ static tide_status use(void *self, const tide_chunk *chunk, tide_error *err) {
     for (uint64_t i = 0; i < chunk->note[NO_MODEL]; ++i)
         tide_cli_note_row(e->f, i < TIDE_CHUNK_NOTES - NAMES ? (int64_t)chunk->note[NAMES + i] : 0, TIDE_CLI_NO_MODEL);
     e->f->no_rows += chunk->note[NO_ROWS];
+    e->f->done += chunk->n;
     if (tide_cli_stopped(NULL))
         return tide_fail(err, TIDE_INTERRUPTED, "stopped by a signal");
     return chunk->size ? e->all->use(e->all->self, chunk->bytes, chunk->size, chunk->note[ROWS], err) : TIDE_OK;

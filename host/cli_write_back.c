@@ -13,6 +13,9 @@ typedef struct writing {
     tide_cli_forecaster f;
     tide_write_back *back;
     uint64_t forecasts, parameters; /* rows */
+    tide_cli_progress progress;
+    tide_observer observer;
+    double start, shown; /* seconds */
 } writing;
 
 tide_status tide_cli_write_back_check(const tide_cli_write_back *w, tide_error *err) {
@@ -50,9 +53,25 @@ static tide_status put_rows(void *self, FILE *f, const tide_cli_forecast_rows *r
     return tide_write_back_rows(w->back, f, &s, err);
 }
 
+/* finished clears the bar. */
+static void show(writing *w, int finished) {
+    double now = tide_now_s(), elapsed = now - w->start, rate = elapsed > 0.0 ? (double)w->f.done / elapsed : 0.0;
+    if (!finished && now - w->shown < 0.2)
+        return;
+    w->shown = now;
+    const tide_progress p = {.series = w->f.done,
+                             .series_read = w->f.done,
+                             .elapsed_s = elapsed,
+                             .rate = rate,
+                             .eta_s = rate > 0.0 ? (double)(w->f.info.n_series - w->f.done) / rate : -1.0,
+                             .finished = finished};
+    w->observer.progress(w->observer.self, &p);
+}
+
 static tide_status send_rows(void *self, const char *bytes, size_t n, uint64_t rows, tide_error *err) {
     writing *w = (writing *)self;
     w->forecasts += rows;
+    show(w, 0);
     return tide_write_back_send(w->back, bytes, n, rows, err);
 }
 
@@ -118,17 +137,20 @@ static tide_status write_all(writing *w, const tide_cli_write_back *how, const t
 
 tide_status tide_cli_write_back_run(const tide_cli_write_back *how, const char *store, tide_config *cfg, tide_error *err) {
     writing w;
-    double start = tide_now_s(), swap_s = 0.0;
+    double swap_s = 0.0;
     memset(&w, 0, sizeof w);
+    w.observer = tide_cli_observer(&w.progress, how->quiet);
+    w.start = w.shown = tide_now_s();
     tide_status status = tide_cli_forecaster_open(&w.f, store, cfg, err);
     if (!status)
         status = write_all(&w, how, cfg, &swap_s, err);
+    show(&w, 1);
     tide_write_back_close(w.back);
     tide_cli_note_end(&w.f);
     if (!status && !how->quiet) {
         fprintf(stderr, "%llu forecasts of %llu series, generation %llu, in table %s after %.2f s (the last step %.3f s)\n",
                 (unsigned long long)w.forecasts, (unsigned long long)w.f.info.n_series,
-                (unsigned long long)w.f.info.generation, how->table, tide_now_s() - start, swap_s);
+                (unsigned long long)w.f.info.generation, how->table, tide_now_s() - w.start, swap_s);
         if (how->parameters)
             fprintf(stderr, "%llu members of models in table %s\n", (unsigned long long)w.parameters, how->parameters);
     }
