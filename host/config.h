@@ -94,7 +94,7 @@ typedef enum tide_key_type {
 /* Subcommands that take a key as a flag (bits of tide_config_key.commands). */
 enum {
     TIDE_CMD_FIT = 1, TIDE_CMD_PREDICT = 2, TIDE_CMD_FORECAST = 4, TIDE_CMD_INSPECT = 8, TIDE_CMD_SIMULATE = 16,
-    TIDE_CMD_BENCH = 32, TIDE_CMD_RUNS = 64, TIDE_CMD_TRAIN = TIDE_CMD_FIT | TIDE_CMD_FORECAST
+    TIDE_CMD_BENCH = 32, TIDE_CMD_RUNS = 64, TIDE_CMD_LOAD = 1024, TIDE_CMD_TRAIN = TIDE_CMD_FIT | TIDE_CMD_FORECAST
 };
 
 typedef struct tide_choice {

@@ -3,7 +3,8 @@
  *
  * It is compiled twice. `tidemill` (TIDE_FRONT) knows predict and inspect and links the predictor alone, so that a
  * forecast from the shell is there in a few milliseconds: loading libhdf5, libpq and the forty libraries behind them
- * takes longer than a forecast. For every other word it becomes `tidemill-engine`, which knows them all.
+ * takes longer than a forecast. For every other word, and for forecasts into a database, it becomes `tidemill-engine`,
+ * which knows them all.
  *
  * Of the process' globals only the signal flags are here; everything else is local to a run. After a failed
  * write nothing of libhdf5 may run (1.10.8 crashes in its exit handler after a full disk), so then the
@@ -73,9 +74,9 @@ void tide_cli_stuck(void *unused) {
 #if defined(TIDE_FRONT)
 static const tide_cli_command *const commands[] = {&tide_cli_predict, &tide_cli_inspect};
 #else
-static const tide_cli_command *const commands[] = {&tide_cli_fit,     &tide_cli_predict,  &tide_cli_forecast,
-                                                   &tide_cli_inspect, &tide_cli_runs,     &tide_cli_history,
-                                                   &tide_cli_simulate,
+static const tide_cli_command *const commands[] = {&tide_cli_load,     &tide_cli_fit,     &tide_cli_predict,
+                                                   &tide_cli_forecast, &tide_cli_inspect, &tide_cli_runs,
+                                                   &tide_cli_history,  &tide_cli_simulate,
                                                    &tide_cli_bench};
 #endif
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -97,6 +98,20 @@ static tide_status become_engine(char **argv, tide_error *err) {
             return tide_fail(err, TIDE_INTERNAL, "cannot run %s: %s", path, strerror(errno));
     }
     return tide_fail(err, TIDE_INTERNAL, "tidemill-engine is missing: neither in %s nor in %s/../libexec/tidemill", self, self);
+}
+
+/* predict into a database: libpq is the engine's. */
+static int wants_database(int argc, char **argv) {
+    for (int i = 2; i < argc; ++i) {
+        const char *value = NULL;
+        if (strncmp(argv[i], "--output=", 9) == 0)
+            value = argv[i] + 9;
+        else if (strcmp(argv[i], "--output") == 0 && i + 1 < argc)
+            value = argv[++i];
+        if (value && strstr(value, "://"))
+            return 1;
+    }
+    return 0;
 }
 #else
 
@@ -152,6 +167,10 @@ static tide_status dispatch(int argc, char **argv, const char **who, tide_error 
         return print_owned(tide_config_schema(), err);
     if (strcmp(word, "--defaults") == 0)
         return print_defaults(err);
+#endif
+#if defined(TIDE_FRONT)
+    if (wants_database(argc, argv))
+        return become_engine(argv, err);
 #endif
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; ++i) {

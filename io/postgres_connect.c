@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TEXT_BYTES = 640 };
+enum { TEXT_BYTES = 640, STOP_MS = 200 };
 
 /* One line of `from` (line breaks become "; "), without the password; always terminated. */
 static void clean_text(const tide_pg *pg, const char *from, char *out, size_t size) {
@@ -39,7 +39,7 @@ static void clean_text(const tide_pg *pg, const char *from, char *out, size_t si
 
 /* Classes of SQLSTATE for which the asked-for thing is at fault, not the server or the way to it. */
 static tide_status status_of(const char *state) {
-    static const char *const input[] = {"0A", "20", "21", "22", "23", "25",
+    static const char *const input[] = {"0A", "20", "21", "22", "23", "25", "2B",
                                         "2F", "38", "39", "42", "44", "P0"};
     for (size_t i = 0; i < sizeof input / sizeof *input; ++i)
         if (strncmp(state, input[i], 2) == 0)
@@ -56,6 +56,15 @@ tide_status tide_pg_fail(tide_pg *pg, const PGresult *result, const char *doing,
     if (!primary || !*primary)
         primary = "the connection was lost";
     clean_text(pg, primary, text, sizeof text);
+    const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
+    if (detail && state && (strncmp(state, "23", 2) == 0 || strncmp(state, "2B", 2) == 0)) {
+        /* Which key, which dependent object. */
+        size_t used = strlen(text);
+        if (used + 64 < sizeof text) {
+            memcpy(text + used, ": ", 2);
+            clean_text(pg, detail, text + used + 2, sizeof text - used - 2);
+        }
+    }
     /* libpq's own errors carry no state: 08006 is the standard's "connection failure". */
     if (!state)
         state = "08006";
@@ -166,6 +175,15 @@ tide_status tide_pg_connect_watched(tide_pg *pg, const char *url, const char *wh
     return TIDE_OK;
 }
 
+void tide_pg_cancel(tide_pg *pg) {
+    char text[256];
+    PGcancel *cancel = pg->conn ? PQgetCancel(pg->conn) : NULL;
+    if (!cancel)
+        return;
+    PQcancel(cancel, text, sizeof text);
+    PQfreeCancel(cancel);
+}
+
 void tide_pg_close(tide_pg *pg) {
     if (pg->conn)
         PQfinish(pg->conn);
@@ -189,8 +207,11 @@ static tide_status wait_for(tide_pg *pg, short events, short *ready, const char 
                                {.fd = pg->cancel_fd, .events = POLLIN}};
         if (fd[0].fd < 0)
             return tide_pg_fail(pg, NULL, doing, err);
+        if (pg->stop && pg->stop(pg->stop_self))
+            return tide_fail(err, TIDE_INTERRUPTED, "%s: %s: stopped by a signal", pg->name, doing);
         int64_t left = end - now_ms();
-        int n = poll(fd, pg->cancel_fd >= 0 ? 2 : 1, left > 0 ? (int)left : 0);
+        int slice = left <= 0 ? 0 : pg->stop && left > STOP_MS ? STOP_MS : (int)left;
+        int n = poll(fd, pg->cancel_fd >= 0 ? 2 : 1, slice);
         if (n > 0 && fd[1].revents)
             return tide_fail(err, TIDE_INTERRUPTED, "%s: %s: stopped", pg->name, doing);
         if (n > 0) {
@@ -198,6 +219,8 @@ static tide_status wait_for(tide_pg *pg, short events, short *ready, const char 
                 *ready = fd[0].revents;
             return TIDE_OK;
         }
+        if (n == 0 && slice < left)
+            continue;
         if (n == 0) {
             memcpy(pg->sqlstate, "08006", sizeof pg->sqlstate);
             return tide_fail(
@@ -273,10 +296,15 @@ tide_status tide_pg_run(tide_pg *pg, const char *sql, const char *doing, tide_er
     return tide_pg_finish(pg, doing, NULL, err);
 }
 
-tide_status tide_pg_query(tide_pg *pg, const char *sql, const char *doing, PGresult **out, tide_error *err) {
-    if (!PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0))
+tide_status tide_pg_query_with(tide_pg *pg, const char *sql, int n, const char *const *texts, const char *doing,
+                               PGresult **out, tide_error *err) {
+    if (!PQsendQueryParams(pg->conn, sql, n, NULL, texts, NULL, NULL, 0))
         return tide_pg_fail(pg, NULL, doing, err);
     return tide_pg_finish(pg, doing, out, err);
+}
+
+tide_status tide_pg_query(tide_pg *pg, const char *sql, const char *doing, PGresult **out, tide_error *err) {
+    return tide_pg_query_with(pg, sql, 0, NULL, doing, out, err);
 }
 
 tide_status tide_pg_describe(tide_pg *pg, const char *sql, const char *doing, PGresult **out,

@@ -1,4 +1,4 @@
-/* postgres_connect.h - a connection whose every wait ends: what postgres.c and postgres_load.c share.
+/* postgres_connect.h - a connection whose every wait ends: what all io/postgres*.c share.
  *
  * libpq runs in non-blocking mode; all waiting is in tide_pg_wait, which gives up after read_timeout_ms of
  * silence. Messages have the form "postgres demand.sales: reading rows: <the server's text> (SQLSTATE
@@ -15,6 +15,8 @@ typedef struct tide_pg {
     int read_timeout_ms;
     int cancel_fd;     /* waits end with TIDE_INTERRUPTED when this can be read or is hung up; -1 = none */
     char sqlstate[6];  /* of the last failure of this connection; "" = none */
+    int (*stop)(void *self); /* asked five times a second while waiting: 1 = give up, TIDE_INTERRUPTED; or NULL */
+    void *stop_self;
 } tide_pg;
 
 typedef struct tide_pg_limits {
@@ -28,6 +30,8 @@ tide_status tide_pg_connect(tide_pg *pg, const char *url, const char *what, cons
 tide_status tide_pg_connect_watched(tide_pg *pg, const char *url, const char *what, const tide_pg_limits *limits,
                                     int cancel_fd, tide_error *err);
 void tide_pg_close(tide_pg *pg); /* safe on a zeroed tide_pg; never waits */
+/* Asks the server to give up the running statement, which it else ends first; for a connection about to be closed. */
+void tide_pg_cancel(tide_pg *pg);
 
 /* Waits until the socket can be read (or written, when for_write). doing: "reading rows". */
 tide_status tide_pg_wait(tide_pg *pg, int for_write, const char *doing, tide_error *err);
@@ -39,6 +43,9 @@ tide_status tide_pg_run(tide_pg *pg, const char *sql, const char *doing, tide_er
 /* Runs one statement by the extended protocol, so that the server itself refuses several. *out (may be NULL)
  * is the caller's to PQclear, text format; for COPY it is the PGRES_COPY_IN or PGRES_COPY_OUT. */
 tide_status tide_pg_query(tide_pg *pg, const char *sql, const char *doing, PGresult **out, tide_error *err);
+/* The same with n texts for $1, $2 ... */
+tide_status tide_pg_query_with(tide_pg *pg, const char *sql, int n, const char *const *texts, const char *doing,
+                               PGresult **out, tide_error *err);
 /* Parses a statement without running it; *out describes its columns (PQftype). */
 tide_status tide_pg_describe(tide_pg *pg, const char *sql, const char *doing, PGresult **out,
                              tide_error *err);

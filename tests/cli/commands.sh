@@ -34,7 +34,7 @@ same() { if cmp -s "$2" "$3"; then ok "$1"; else bad "$1: $(cmp "$2" "$3" 2>&1)"
 # --- help, version
 ends 0 'usage: tidemill' "help" "$tidemill" --help
 ends 0 '^tidemill [0-9]+\.[0-9]+\.[0-9]+ \(commit .*, (gcc|clang) .*CUDA\)' "version" "$tidemill" --version
-for c in fit predict forecast inspect runs simulate bench; do ends 0 '^examples$' "help of $c" "$tidemill" "$c" --help; done
+for c in load fit predict forecast inspect runs history simulate bench; do ends 0 '^examples$' "help of $c" "$tidemill" "$c" --help; done
 ends 2 'which command' "no command" "$tidemill"
 ends 2 "did you mean 'predict'" "a command that nearly exists" "$tidemill" predcit
 ends 2 'did you mean --season' "a flag that nearly exists" "$tidemill" fit x.csv --seasn 12
@@ -47,6 +47,19 @@ ends 2 'which SOURCE' "no source" "$tidemill" fit --store s
 ends 2 '--store DIR is needed' "no store" "$tidemill" fit a.csv
 ends 2 'flags begin with --' "a flag with one dash" "$tidemill" fit -x
 ends 2 'one of --id, --ids and --all' "predict without ids" "$tidemill" predict s
+ends 2 'takes --all' "one id into a database" "$tidemill" predict s --id A --output postgresql://h/d --table t
+ends 2 'need --table' "predict into a database without a table" "$tidemill" predict s --all --output=postgresql://h/d
+ends 2 'a file or postgresql://' "predict into something else" "$tidemill" predict s --all --output mysql://h/d --table t
+ends 2 'are for an --output postgresql://' "a table without a database" "$tidemill" predict s --all --table t
+ends 2 '--write-back needs --write-table' "write-back without a table" "$tidemill" fit a.csv --store s --write-back postgresql://h/d
+ends 2 'need --write-back URL' "a table without write-back" "$tidemill" fit a.csv --store s --write-table t
+ends 2 'which SOURCE' "load without a source" "$tidemill" load --output postgresql://h/d --table t
+ends 2 '--output postgresql://' "load without a database" "$tidemill" load a.csv --table t
+ends 2 '--table TABLE is needed' "load without a table" "$tidemill" load a.csv --output postgresql://h/d
+ends 2 'one of error, first, last' "load with an unknown policy" "$tidemill" load a.csv --output postgresql://h/d --table t --on-duplicate sum
+ends 2 '--source-table and --source-query are for' "a source table of a file" "$tidemill" load a.csv --output postgresql://h/d --table t --source-table u
+ends 2 'one of --source-table and --source-query' "a database as source without a table" "$tidemill" load postgresql://h/d --output postgresql://h/d --table t
+ends 7 'nowhere.csv' "load of a file that is not there" "$tidemill" load nowhere.csv --output postgresql://h/d --table t
 "$tidemill" --schema >out 2>err && cmp -s out "$root/configs/schema.json" && ok "--schema is configs/schema.json" || bad "--schema is configs/schema.json"
 ends 3 'source.table and source.query' "Postgres without table or query" "$tidemill" fit postgresql://h/d --store s
 
@@ -111,6 +124,12 @@ same "a file of ids" expect got
 "$tidemill" predict s --ids - --horizon 6 --level 80,95 <ids.txt >got 2>err
 same "ids from standard input" expect got
 "$tidemill" predict s --all --horizon 6 --level 80,95 --output file.csv >out 2>err && same "--output" want file.csv
+for jobs in 1 2 7; do
+    "$tidemill" predict s --all --horizon 6 --level 80,95 --jobs $jobs >got 2>err
+    same "--all with $jobs threads" want got
+    "$tidemill" predict s --all --horizon 6 --level 80,95 --jobs $jobs --format json >got 2>err
+    same "--all with $jobs threads as JSON" got.json got
+done
 ends 11 "no id 'nobody'" "an id that is not there" "$tidemill" predict s --id nobody --id S0000002 --horizon 6
 [ "$(wc -l <out)" = 7 ] && ok "the other ids are forecast all the same" || bad "the other ids are forecast all the same"
 "$tidemill" predict s --id S0000002 --from 2025-02-01 --to 2025-03-15 --level 80,95 >got 2>err
