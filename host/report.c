@@ -225,16 +225,6 @@ static void put_json_history(FILE *f, const tide_report_history *h) {
     fputs("}", f);
 }
 
-char *tide_report_history_json(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
-    put_json_history(f, &r->history);
-    return finish(f, &text);
-}
-
 char *tide_report_outcomes_json(const tide_report *r) {
     char *text = NULL;
     size_t size = 0;

@@ -58,7 +58,6 @@ char *tide_report_json(const tide_report *report);
 char *tide_report_outcomes_json(const tide_report *report);
 char *tide_report_forms_json(const tide_report *report); /* forms of ETS, then the other families by name */
 char *tide_report_stages_json(const tide_report *report);
-char *tide_report_history_json(const tide_report *report); /* null: without one */
 char *tide_report_warm_json(const tide_report *report); /* store, generation and run that the starts came from; null: cold */
 
 #endif
