@@ -19,6 +19,9 @@
  * place in time), or more rows than max_length, which are not kept. EMPTY with no rows at all: each of them was unusable and
  * left out by the policies. A fitted series of more than max_length rows, duplicates counted, is kept on its grid.
  *
+ * The watermark leaves out rows of the future, so that one row dated 2099 does not end all reading: such rows are read again
+ * by every run. Any bound gives the same series; it decides only what is read again. Integers have no future.
+ *
  * identity is a text of lines "key=value": what of the configuration decides what the rows mean. A run with another
  * identity may not add to the file. Its XXH3 stands in the header.
  *
@@ -94,8 +97,8 @@ typedef struct tide_history_header {
     uint32_t n_columns, block_bytes;
     uint64_t n_blocks;
     uint64_t block_xxh3_xxh3; /* of the column block_xxh3 */
-    int64_t watermark;        /* largest time of a kept row */
-    uint32_t has_watermark;   /* 0: no row has a time */
+    int64_t watermark;        /* largest time of a kept row, but for those in the future of the run (a day and more) */
+    uint32_t has_watermark;   /* 0: no row has such a time */
     uint32_t n_shut_out;
     uint64_t identity_xxh3;
     uint64_t n_present, n_gaps, n_missing; /* values, steps without a row, rows without a value */

@@ -115,9 +115,10 @@ static tide_status read_window(tide_history_merge *m, tide_error *err) {
     m->regular.options = &m->all;
     m->regular.keep_rows = 1;
     m->newest = m->o.bound;
+    int64_t limit = tide_history_limit(m->regular.ds_kind);
     for (size_t k = 0; k < rows->n_rows; ++k) {
         int64_t ds = tide_gather_row_at(rows, (uint32_t)k)->ds;
-        m->newest = ds > m->newest ? ds : m->newest;
+        m->newest = ds > m->newest && ds <= limit ? ds : m->newest;
     }
     m->rows = rows;
     m->order = common_order(m);

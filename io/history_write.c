@@ -143,6 +143,25 @@ tide_status tide_history_of_group(tide_history_scratch *scratch, const tide_grou
     return TIDE_OK;
 }
 
+/* --- times --------------------------------------------------------------------------------------------------- */
+
+int64_t tide_history_limit(tide_ds_kind kind) {
+    int64_t tomorrow = (int64_t)time(NULL) + 86400;
+    return kind == TIDE_DS_INTEGER ? INT64_MAX : kind == TIDE_DS_DATE ? tomorrow / 86400 : tomorrow * 1000000;
+}
+
+/* The last row of a series up to the limit; 0 when there is none. */
+static int last_row(const tide_history_header *h, int64_t limit, const tide_history_series *s, int64_t *out) {
+    tide_grid grid = tide_grid_start((tide_freq){h->freq_unit, h->freq_multiple}, (tide_ds_kind)h->ds_kind, s->first_ds,
+                                     s->end_of_month);
+    for (size_t i = s->n; i-- > 0;) {
+        *out = s->times ? s->times[i] : tide_grid_at(&grid, (int64_t)i);
+        if (*out <= limit && (s->times || tide_to_bits(s->values[i]) != tide_to_bits(TIDE_GAP)))
+            return 1;
+    }
+    return 0;
+}
+
 /* --- order of ids -------------------------------------------------------------------------------------------- */
 
 int tide_history_is_number(const char *id, size_t length) {
@@ -183,6 +202,7 @@ struct tide_history_writer {
     uint64_t *block_xxh3;           /* of the values */
     size_t n_blocks, cap_blocks;
     unsigned order;
+    int64_t limit; /* times past it are no watermark */
     char last_id[TIDE_ID_MAX_BYTES];
     size_t last_id_length;
 };
@@ -277,10 +297,13 @@ static void note_series(tide_history_writer *w, const tide_history_series *s, co
     for (size_t i = 0; i < s->n; ++i)
         h->n_missing += tide_to_bits(s->values[i]) == missing;
     h->n_shut_out += s->outcome != TIDE_OUTCOME_FITTED;
+    int64_t last = s->last_ds;
     int timeless = s->times && s->n == 0 && s->first_ds == 0 && s->last_ds == 0;
-    if (!timeless && (!h->has_watermark || s->last_ds > h->watermark)) {
+    if (timeless || (h->has_watermark && last <= h->watermark) || (last > w->limit && !last_row(h, w->limit, s, &last)))
+        return;
+    if (!h->has_watermark || last > h->watermark) {
         h->has_watermark = 1;
-        h->watermark = s->last_ds;
+        h->watermark = last;
     }
 }
 
@@ -493,6 +516,7 @@ tide_status tide_history_writer_open(const tide_history_writer_options *o, tide_
         strftime(h->created_utc, sizeof h->created_utc, "%Y-%m-%dT%H:%M:%SZ", &utc);
     w->place = o->place;
     w->fd = -1;
+    w->limit = tide_history_limit(o->ds_kind);
     w->order = TIDE_ORDER_BYTES | TIDE_ORDER_NUMBERS;
     for (int i = 0; i < SPOOLS; ++i)
         w->spool[i].fd = -1;

@@ -54,6 +54,9 @@ tide_status tide_history_commit(tide_history_writer *w, tide_error *err);
 const tide_history_header *tide_history_written(const tide_history_writer *w);
 void tide_history_writer_close(tide_history_writer *w); /* NULL is allowed */
 
+/* The latest time that counts for a watermark: one day from now; none for integers. */
+int64_t tide_history_limit(tide_ds_kind kind);
+
 /* Order of two ids where TIDE_ORDER_NUMBERS, and whether an id is a whole number as that order knows it. */
 int tide_history_is_number(const char *id, size_t length);
 int tide_history_compare(unsigned order, const char *a, size_t a_length, const char *b, size_t b_length);

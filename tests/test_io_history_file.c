@@ -452,6 +452,29 @@ Test(history_file, rows_before_the_window_are_counted_named_and_not_used) {
     hf_forget(path);
 }
 
+Test(history_file, a_row_of_the_far_future_does_not_end_the_reading) {
+    char path[320];
+    tide_panel all;
+    hf_table t = {.kind = TIDE_DS_DATE};
+    tide_panel_init(&all);
+    hf_place(path);
+    for (int d = 0; d < 10; ++d)
+        hf_add(&t, "a", 19000 + d, d);
+    hf_add(&t, "b", 19001, 1);
+    hf_add(&t, "b", 47500, 1); /* 2100 */
+    hf_add(&t, "c", 47500, 1);
+    tide_report r = night(path, &t, NULL, NULL, 0, &all);
+    cr_assert_str_eq(r.history.watermark, "2022-01-17");
+    hf_add(&t, "a", 19010, 10);
+    t.row[11].ds = 19010; /* the year was a slip */
+    r = night(path, &t, NULL, NULL, 0, &all);
+    cr_assert(all.n_series == 3 && all.at[1] == 11 && all.last_ds[1] == 19010 && r.intake.rows == 3);
+    cr_assert_str_eq(r.history.watermark, "2022-01-18");
+    free(t.row);
+    tide_panel_free(&all);
+    hf_forget(path);
+}
+
 Test(history_file, new_ids_go_where_the_order_of_the_ids_puts_them) {
     static const char *const first[][3] = {{"b", "d", "f"}, {"2", "10", "30"}, {"f", "b", "d"}};
     static const char *const fresh[][2] = {{"a", "e"}, {"9", "100"}, {"e", "a"}};
