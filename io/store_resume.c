@@ -255,8 +255,12 @@ tide_status tide_resume_take(int store_fd, tide_spool *spool, tide_resume *out, 
     return TIDE_OK;
 }
 
+/* Columns, and the names of files and directory. */
 static tide_status sync_all(tide_resume *r, tide_error *err) {
-    int bad = fsync(r->dir_fd) != 0;
+    int parent = openat(r->dir_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int bad = parent < 0 || fsync(r->dir_fd) != 0 || fsync(parent) != 0;
+    if (parent >= 0)
+        close(parent);
     for (int i = 0; i < TIDE_SPOOLED && !bad; ++i)
         bad = fdatasync(r->spool[i].fd) != 0;
     r->untrusted = bad;
@@ -345,6 +349,8 @@ static tide_status recall(const tide_resume *r, uint64_t row, tide_results *to, 
     uint64_t members[2];
     size_t n = to->n_series, form_bytes = sizeof *to->form;
     uint8_t family[MEMBERS_MAX], form[MEMBERS_MAX * sizeof *to->form];
+    if (tide_type_bytes(tide_column_describe(TIDE_COL_FORM).type) != form_bytes)
+        return tide_fail(err, TIDE_INTERNAL, "forms have another width in the store than in results");
     TIDE_TRY(read_column(r, TIDE_COL_OUTCOME, row, 1, &to->outcome[i], err));
     TIDE_TRY(read_column(r, TIDE_COL_FIRST_MEMBER, row, 2, members, err));
     if (members[1] - members[0] > (uint64_t)to->slots)
