@@ -22,20 +22,20 @@ url=$TIDE_TEST_PG_URL
 rows=$((series * days))
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-sql() { psql -qAtX -v ON_ERROR_STOP=1 "$url" -c "$1"; }
+sql() { PGOPTIONS="-c client_min_messages=error" psql -qAtX -v ON_ERROR_STOP=1 "$url" -c "$1"; }
 say() { echo "$*" >&2; }
 out() { # out CASE METRIC VALUE UNIT
     echo "$machine_columns,postgres,$1 ${series}x$days,$2,$3,$4"
     if [ -n "${APPEND:-}" ]; then RESULTS=$APPEND record postgres "$1 ${series}x$days" "$2" "$3" "$4" >&2; fi
 }
 
-say "loading $rows rows, five tables"
+say "loading $rows rows, six tables"
 sql "DROP TABLE IF EXISTS by_int, by_text, plain_int, plain_text, by_day, packed"
-sql "CREATE UNLOGGED TABLE by_int AS SELECT i AS unique_id, '2024-01-01'::date + t AS ds, ((i * 31 + t * 17) % 1000) / 8.0::float8 AS y FROM generate_series(1, $series) i, generate_series(0, $days - 1) t"
+sql "CREATE UNLOGGED TABLE by_int AS SELECT i AS unique_id, '2024-01-01'::date + t AS ds, ((i * 31 + t * 17) % 1000) / 8.0::float8 AS y FROM generate_series(1, $series) i, generate_series(0, $days - 1) t ORDER BY 1, 2"
 sql "CREATE UNLOGGED TABLE by_text AS SELECT 'item_' || lpad(unique_id::text, 8, '0') AS unique_id, ds, y FROM by_int"
 sql "CREATE UNLOGGED TABLE plain_int AS SELECT * FROM by_int"
 sql "CREATE UNLOGGED TABLE plain_text AS SELECT * FROM by_text"
-sql "CREATE UNLOGGED TABLE by_day AS SELECT 'item_' || lpad(i::text, 8, '0') AS unique_id, '2024-01-01'::date + t AS ds, ((i * 31 + t * 17) % 1000) / 8.0::float8 AS y FROM generate_series(0, $days - 1) t, generate_series(1, $series) i"
+sql "CREATE UNLOGGED TABLE by_day AS SELECT 'item_' || lpad(i::text, 8, '0') AS unique_id, '2024-01-01'::date + t AS ds, ((i * 31 + t * 17) % 1000) / 8.0::float8 AS y FROM generate_series(0, $days - 1) t, generate_series(1, $series) i ORDER BY 2, 1"
 sql "CREATE UNLOGGED TABLE packed AS SELECT unique_id, min(ds) AS ds, array_agg(y ORDER BY ds) AS values FROM by_int GROUP BY unique_id ORDER BY unique_id"
 for t in by_int by_text by_day; do sql "CREATE INDEX ON $t (unique_id, ds)"; done
 sql "CREATE INDEX ON by_day (ds)"

@@ -270,7 +270,7 @@ Test(postgres_ways, a_days_increment_comes_by_every_way) {
 
 /* --- packed tables --------------------------------------------------------------------------------------- */
 
-/* The statements of docs/postgres.md: over a regular grid, and from rows without gaps. */
+/* The statement of io/POSTGRES.md over a regular grid. */
 Test(postgres_ways, a_packed_table_gives_the_rows_of_the_long_one) {
     static const char *const steps[][2] = {{"D", "1 day"}, {"M", "1 month"}, {"W", "7 days"}};
     for (int k = 0; k < 3; ++k) {
