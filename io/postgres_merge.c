@@ -1,10 +1,12 @@
 /* postgres_merge.c - a repeatable load.
  *
  *   table new or empty   BEGIN; CREATE or LOCK and TRUNCATE; COPY FREEZE; check; CREATE INDEX; ANALYZE; COMMIT
- *   else                 CREATE TEMP TABLE; COPY into it; ANALYZE it
- *                        BEGIN; LOCK; check; [UPDATE what differs]; INSERT what is missing; [index]; COMMIT
+ *   else                 BEGIN; CREATE TEMP TABLE; COPY into it; ANALYZE it; LOCK the table; check;
+ *                        [UPDATE what differs]; INSERT what is missing; [index]; COMMIT
  *
- * The staging table is temporary: it has no index, is not logged, and is gone with the session, however that ends.
+ * The staging table is temporary, without an index and not logged, and lives inside the transaction: so nothing is left of
+ * it however that ends, not even in the catalog after a crash of the server. While rows arrive nothing is locked.
+ *
  * The lock (SHARE ROW EXCLUSIVE) lets readers go on and keeps all other writers out while rows are compared and
  * added, so that (id, ds) stays unique without an index, too, and the comparison may be a hash join as well as index
  * look-ups: the planner knows the size of both tables. The join is bounded by the first and last ds of the input, so
@@ -416,24 +418,44 @@ static tide_status merge_staged(merge *m, tide_error *err) {
     return TIDE_OK;
 }
 
-static tide_status stage(merge *m, tide_rows *rows, tide_error *err) {
+/* CREATE TEMP TABLE ... with the types and collations of the table: made from the catalog, without a lock on it. */
+static tide_status make_staging(merge *m, char **out, tide_error *err) {
     const tide_pg_rows_table *t = &m->table;
+    const char *const texts[4] = {t->name, t->id, t->ds, t->y};
+    PGresult *r = NULL;
+    TIDE_TRY(tide_pg_query_with(
+        &m->pg,
+        "SELECT pg_catalog.string_agg(w.name || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod) || "
+        "coalesce((SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_catalog.pg_collation c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation), ''), ', ' ORDER BY w.n) "
+        "FROM (VALUES (1, 'id', $2::text), (2, 'ds', $3), (3, 'y', $4)) AS w(n, name, column_name) "
+        "JOIN pg_catalog.pg_attribute a ON a.attrelid = pg_catalog.to_regclass($1) "
+        "AND a.attname = ((pg_catalog.parse_ident(w.column_name))[1])::name",
+        4, texts, "looking at columns", &r, err));
+    tide_status status = tide_pg_text(&m->pg, out, err, "CREATE TEMP TABLE tidemill_load (%s, line bigint) ON COMMIT DROP",
+                                      PQgetvalue(r, 0, 0));
+    PQclear(r);
+    return status;
+}
+
+static tide_status stage(merge *m, tide_rows *rows, tide_error *err) {
     char *sql = NULL;
     double start = tide_now_s();
-    TIDE_TRY(tide_pg_run(&m->pg, "SET temp_buffers = '64MB'", "setting limits of memory", err));
-    TIDE_TRY(tide_pg_text(&m->pg, &sql, err,
-                          "CREATE TEMP TABLE tidemill_load AS SELECT %s AS id, %s AS ds, %s AS y, 0::int8 AS line "
-                          "FROM %s WITH NO DATA",
-                          t->id, t->ds, t->y, t->name));
-    TIDE_TRY(tide_pg_run_text(&m->pg, sql, "making a staging table", NULL, err));
-    TIDE_TRY(tide_pg_run(&m->pg, "COMMIT", "giving back locks", err));
-    TIDE_TRY(tide_pg_begin(&m->pg, m->o->statement_timeout_s, m->o->lock_timeout_s, err));
+    TIDE_TRY(make_staging(m, &sql, err));
+    tide_status status = tide_pg_run(&m->pg, "COMMIT", "giving back locks", err);
+    if (!status)
+        status = tide_pg_begin(&m->pg, m->o->statement_timeout_s, m->o->lock_timeout_s, err);
+    if (!status)
+        status = tide_pg_run(&m->pg, "SET LOCAL temp_buffers = '64MB'", "setting limits of memory", err);
+    if (!status)
+        status = tide_pg_run(&m->pg, sql, "making a staging table", err);
+    free(sql);
+    if (status)
+        return status;
     TIDE_TRY(read_all(m, rows, "COPY pg_temp.tidemill_load FROM STDIN (FORMAT binary)", err));
     TIDE_TRY(tide_pg_run(&m->pg, "ANALYZE pg_temp.tidemill_load", "analysing the staging table", err));
-    TIDE_TRY(tide_pg_run(&m->pg, "COMMIT", "ending the reading", err));
     double read = tide_now_s();
     m->report.read_s = read - start;
-    TIDE_TRY(tide_pg_begin(&m->pg, m->o->statement_timeout_s, m->o->lock_timeout_s, err));
     TIDE_TRY(merge_staged(m, err));
     m->report.merge_s = tide_now_s() - read;
     return index_and_commit(m, err);
