@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # PostgreSQL by the command line: load from every kind of source and again, forecasts and models written back and read.
 #
-# usage: tests/cli/postgres.sh [BUILD_DIR]       inside tests/with_postgres.sh; uses a schema of its own
+# usage: tests/cli/postgres_load.sh [BUILD_DIR]       inside tests/with_postgres.sh; uses a schema of its own
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 if [ -z "${TIDE_TEST_PG_URL:-}" ] || ! command -v psql >/dev/null; then
-    echo "skip postgres: TIDE_TEST_PG_URL is not set; run it under tests/with_postgres.sh"
+    echo "skip postgres_load: TIDE_TEST_PG_URL is not set; run it under tests/with_postgres.sh"
     exit 0
 fi
 url=$TIDE_TEST_PG_URL
@@ -17,9 +17,9 @@ trap 'q "DROP SCHEMA IF EXISTS $schema CASCADE" >/dev/null 2>&1; rm -rf "$work"'
 cd "$work"
 q "CREATE SCHEMA $schema" || exit 1
 status=0
-ok() { echo "ok postgres: $1"; }
+ok() { echo "ok postgres_load: $1"; }
 bad() {
-    echo "not ok postgres: $1"
+    echo "not ok postgres_load: $1"
     tail -n 6 err 2>/dev/null | sed 's/^/    /'
     status=1
 }
