@@ -18,7 +18,7 @@
  *
  * Duplicates. An input that rises strictly by (id, ds) or by (ds, id) has none, which costs one comparison a row.
  * Any other input is grouped by the server. In a table filled directly, rows lie in the order in which they were
- * sent; where that n-th row stood in the input is kept as a list of jumps, one for each gap. */
+ * sent; where that n-th row stood in the input is kept as a list of jumps, one for each gap, of a million at most. */
 #include "io/postgres_merge.h"
 
 #include "host/config.h"
@@ -53,6 +53,7 @@ typedef struct merge {
     int by_id, by_ds;
     jump *jumps;
     size_t n_jumps, room_jumps;
+    uint64_t lines_known; /* rows whose line can be told: all, unless there were too many jumps */
 } merge;
 
 static const char loading[] = "loading rows";
@@ -113,8 +114,12 @@ static tide_status follow_order(merge *m, const char *id, size_t length, int sam
 
 static tide_status note_line(merge *m, uint64_t line, tide_error *err) {
     const jump *last = m->n_jumps ? &m->jumps[m->n_jumps - 1] : NULL;
-    if (!m->report.direct || (last && line - last->line == m->copy.rows - last->row) || m->n_jumps == JUMPS_MAX)
+    if (!m->report.direct || (last && line - last->line == m->copy.rows - last->row))
         return TIDE_OK;
+    if (m->n_jumps == JUMPS_MAX) {
+        m->lines_known = m->copy.rows < m->lines_known ? m->copy.rows : m->lines_known;
+        return TIDE_OK;
+    }
     if (m->n_jumps == m->room_jumps) {
         size_t room = m->room_jumps ? 2 * m->room_jumps : 64;
         jump *grown = realloc(m->jumps, room * sizeof *grown);
@@ -127,8 +132,11 @@ static tide_status note_line(merge *m, uint64_t line, tide_error *err) {
     return TIDE_OK;
 }
 
+/* 0: not known. */
 static uint64_t line_of(const merge *m, uint64_t row) {
     size_t i = m->n_jumps;
+    if (row >= m->lines_known)
+        return 0;
     while (i && m->jumps[i - 1].row > row)
         --i;
     return i ? m->jumps[i - 1].line + (row - m->jumps[i - 1].row) : row + 1;
@@ -248,11 +256,14 @@ static tide_status fail_duplicates(merge *m, const char *id, const char *ds, con
             if (direct)
                 line[i] = line_of(m, line[i]);
         }
+        char places[64] = "two rows";
+        if (line[0] && line[1])
+            snprintf(places, sizeof places, "%ss %llu and %llu", m->in->line_word, (unsigned long long)line[0],
+                     (unsigned long long)line[1]);
         status = tide_fail(err, TIDE_INPUT,
-                           "%s: %s: %ss %llu and %llu both hold '%s' at %s (--on-duplicate first or last takes one of "
-                           "them); nothing is loaded",
-                           m->in->name, loading, m->in->line_word, (unsigned long long)line[0],
-                           (unsigned long long)line[1], tide_quote(quoted, sizeof quoted, text, strlen(text)),
+                           "%s: %s: %s both hold '%s' at %s (--on-duplicate first or last takes one of them); nothing is "
+                           "loaded",
+                           m->in->name, loading, places, tide_quote(quoted, sizeof quoted, text, strlen(text)),
                            PQgetvalue(r, 0, 1));
     }
     PQclear(r);
@@ -501,7 +512,7 @@ tide_status tide_postgres_merge(const tide_load_options *options, tide_source *r
         return tide_fail(err, TIDE_CONFIG, "postgres: no table is given to load into");
     if (o.lock_timeout_s <= 0)
         o.lock_timeout_s = 300;
-    merge m = {.o = &o, .in = rows, .from = INT64_MIN, .to = INT64_MAX};
+    merge m = {.o = &o, .in = rows, .from = INT64_MIN, .to = INT64_MAX, .lines_known = UINT64_MAX};
     tide_pg_limits limits = {o.connect_timeout_s, o.statement_timeout_s, o.read_timeout_s};
     tide_status status = tide_pg_connect(&m.pg, o.url, o.table, &limits, err);
     if (status == TIDE_OK) {
