@@ -1,10 +1,12 @@
 /* postgres_merge.c - a repeatable load.
  *
  *   table new or empty   BEGIN; CREATE or LOCK and TRUNCATE; COPY FREEZE; check; CREATE INDEX; ANALYZE; COMMIT
- *   else                 CREATE TEMP TABLE; COPY into it; ANALYZE it
- *                        BEGIN; LOCK; check; [UPDATE what differs]; INSERT what is missing; [index]; COMMIT
+ *   else                 BEGIN; CREATE TEMP TABLE; COPY into it; ANALYZE it; LOCK the table; check;
+ *                        [UPDATE what differs]; INSERT what is missing; [index]; COMMIT
  *
- * The staging table is temporary: it has no index, is not logged, and is gone with the session, however that ends.
+ * The staging table is temporary, without an index and not logged, and lives inside the transaction: so nothing is left of
+ * it however that ends, not even in the catalog after a crash of the server. While rows arrive nothing is locked.
+ *
  * The lock (SHARE ROW EXCLUSIVE) lets readers go on and keeps all other writers out while rows are compared and
  * added, so that (id, ds) stays unique without an index, too, and the comparison may be a hash join as well as index
  * look-ups: the planner knows the size of both tables. The join is bounded by the first and last ds of the input, so
@@ -16,7 +18,7 @@
  *
  * Duplicates. An input that rises strictly by (id, ds) or by (ds, id) has none, which costs one comparison a row.
  * Any other input is grouped by the server. In a table filled directly, rows lie in the order in which they were
- * sent; where that n-th row stood in the input is kept as a list of jumps, one for each gap. */
+ * sent; where that n-th row stood in the input is kept as a list of jumps, one for each gap, of a million at most. */
 #include "io/postgres_merge.h"
 
 #include "host/config.h"
@@ -51,6 +53,7 @@ typedef struct merge {
     int by_id, by_ds;
     jump *jumps;
     size_t n_jumps, room_jumps;
+    uint64_t lines_known; /* rows whose line can be told: all, unless there were too many jumps */
 } merge;
 
 static const char loading[] = "loading rows";
@@ -111,8 +114,12 @@ static tide_status follow_order(merge *m, const char *id, size_t length, int sam
 
 static tide_status note_line(merge *m, uint64_t line, tide_error *err) {
     const jump *last = m->n_jumps ? &m->jumps[m->n_jumps - 1] : NULL;
-    if (!m->report.direct || (last && line - last->line == m->copy.rows - last->row) || m->n_jumps == JUMPS_MAX)
+    if (!m->report.direct || (last && line - last->line == m->copy.rows - last->row))
         return TIDE_OK;
+    if (m->n_jumps == JUMPS_MAX) {
+        m->lines_known = m->copy.rows < m->lines_known ? m->copy.rows : m->lines_known;
+        return TIDE_OK;
+    }
     if (m->n_jumps == m->room_jumps) {
         size_t room = m->room_jumps ? 2 * m->room_jumps : 64;
         jump *grown = realloc(m->jumps, room * sizeof *grown);
@@ -125,8 +132,11 @@ static tide_status note_line(merge *m, uint64_t line, tide_error *err) {
     return TIDE_OK;
 }
 
+/* 0: not known. */
 static uint64_t line_of(const merge *m, uint64_t row) {
     size_t i = m->n_jumps;
+    if (row >= m->lines_known)
+        return 0;
     while (i && m->jumps[i - 1].row > row)
         --i;
     return i ? m->jumps[i - 1].line + (row - m->jumps[i - 1].row) : row + 1;
@@ -246,11 +256,14 @@ static tide_status fail_duplicates(merge *m, const char *id, const char *ds, con
             if (direct)
                 line[i] = line_of(m, line[i]);
         }
+        char places[64] = "two rows";
+        if (line[0] && line[1])
+            snprintf(places, sizeof places, "%ss %llu and %llu", m->in->line_word, (unsigned long long)line[0],
+                     (unsigned long long)line[1]);
         status = tide_fail(err, TIDE_INPUT,
-                           "%s: %s: %ss %llu and %llu both hold '%s' at %s (--on-duplicate first or last takes one of "
-                           "them); nothing is loaded",
-                           m->in->name, loading, m->in->line_word, (unsigned long long)line[0],
-                           (unsigned long long)line[1], tide_quote(quoted, sizeof quoted, text, strlen(text)),
+                           "%s: %s: %s both hold '%s' at %s (--on-duplicate first or last takes one of them); nothing is "
+                           "loaded",
+                           m->in->name, loading, places, tide_quote(quoted, sizeof quoted, text, strlen(text)),
                            PQgetvalue(r, 0, 1));
     }
     PQclear(r);
@@ -416,24 +429,44 @@ static tide_status merge_staged(merge *m, tide_error *err) {
     return TIDE_OK;
 }
 
-static tide_status stage(merge *m, tide_rows *rows, tide_error *err) {
+/* CREATE TEMP TABLE ... with the types and collations of the table: made from the catalog, without a lock on it. */
+static tide_status make_staging(merge *m, char **out, tide_error *err) {
     const tide_pg_rows_table *t = &m->table;
+    const char *const texts[4] = {t->name, t->id, t->ds, t->y};
+    PGresult *r = NULL;
+    TIDE_TRY(tide_pg_query_with(
+        &m->pg,
+        "SELECT pg_catalog.string_agg(w.name || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod) || "
+        "coalesce((SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_catalog.pg_collation c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation), ''), ', ' ORDER BY w.n) "
+        "FROM (VALUES (1, 'id', $2::text), (2, 'ds', $3), (3, 'y', $4)) AS w(n, name, column_name) "
+        "JOIN pg_catalog.pg_attribute a ON a.attrelid = pg_catalog.to_regclass($1) "
+        "AND a.attname = ((pg_catalog.parse_ident(w.column_name))[1])::name",
+        4, texts, "looking at columns", &r, err));
+    tide_status status = tide_pg_text(&m->pg, out, err, "CREATE TEMP TABLE tidemill_load (%s, line bigint) ON COMMIT DROP",
+                                      PQgetvalue(r, 0, 0));
+    PQclear(r);
+    return status;
+}
+
+static tide_status stage(merge *m, tide_rows *rows, tide_error *err) {
     char *sql = NULL;
     double start = tide_now_s();
-    TIDE_TRY(tide_pg_run(&m->pg, "SET temp_buffers = '64MB'", "setting limits of memory", err));
-    TIDE_TRY(tide_pg_text(&m->pg, &sql, err,
-                          "CREATE TEMP TABLE tidemill_load AS SELECT %s AS id, %s AS ds, %s AS y, 0::int8 AS line "
-                          "FROM %s WITH NO DATA",
-                          t->id, t->ds, t->y, t->name));
-    TIDE_TRY(tide_pg_run_text(&m->pg, sql, "making a staging table", NULL, err));
-    TIDE_TRY(tide_pg_run(&m->pg, "COMMIT", "giving back locks", err));
-    TIDE_TRY(tide_pg_begin(&m->pg, m->o->statement_timeout_s, m->o->lock_timeout_s, err));
+    TIDE_TRY(make_staging(m, &sql, err));
+    tide_status status = tide_pg_run(&m->pg, "COMMIT", "giving back locks", err);
+    if (!status)
+        status = tide_pg_begin(&m->pg, m->o->statement_timeout_s, m->o->lock_timeout_s, err);
+    if (!status)
+        status = tide_pg_run(&m->pg, "SET LOCAL temp_buffers = '64MB'", "setting limits of memory", err);
+    if (!status)
+        status = tide_pg_run(&m->pg, sql, "making a staging table", err);
+    free(sql);
+    if (status)
+        return status;
     TIDE_TRY(read_all(m, rows, "COPY pg_temp.tidemill_load FROM STDIN (FORMAT binary)", err));
     TIDE_TRY(tide_pg_run(&m->pg, "ANALYZE pg_temp.tidemill_load", "analysing the staging table", err));
-    TIDE_TRY(tide_pg_run(&m->pg, "COMMIT", "ending the reading", err));
     double read = tide_now_s();
     m->report.read_s = read - start;
-    TIDE_TRY(tide_pg_begin(&m->pg, m->o->statement_timeout_s, m->o->lock_timeout_s, err));
     TIDE_TRY(merge_staged(m, err));
     m->report.merge_s = tide_now_s() - read;
     return index_and_commit(m, err);
@@ -479,7 +512,7 @@ tide_status tide_postgres_merge(const tide_load_options *options, tide_source *r
         return tide_fail(err, TIDE_CONFIG, "postgres: no table is given to load into");
     if (o.lock_timeout_s <= 0)
         o.lock_timeout_s = 300;
-    merge m = {.o = &o, .in = rows, .from = INT64_MIN, .to = INT64_MAX};
+    merge m = {.o = &o, .in = rows, .from = INT64_MIN, .to = INT64_MAX, .lines_known = UINT64_MAX};
     tide_pg_limits limits = {o.connect_timeout_s, o.statement_timeout_s, o.read_timeout_s};
     tide_status status = tide_pg_connect(&m.pg, o.url, o.table, &limits, err);
     if (status == TIDE_OK) {
