@@ -33,6 +33,15 @@ static tide_status locked_fit(void *self, const tide_fit_spec *spec, const tide_
     return status;
 }
 
+static tide_status locked_forecast(void *self, const tide_forecast_spec *spec, const tide_results *results,
+                                   const uint64_t *key, double *mean, double *lo, double *hi, tide_error *err) {
+    forecaster *f = (forecaster *)self;
+    pthread_mutex_lock(&f->lock);
+    tide_status status = f->inner.forecast(f->inner.self, spec, results, key, mean, lo, hi, err);
+    pthread_mutex_unlock(&f->lock);
+    return status;
+}
+
 static const char *locked_note(void *self) {
     forecaster *f = (forecaster *)self;
     return f->inner.note ? f->inner.note(f->inner.self) : "";
@@ -88,9 +97,7 @@ static tide_status sink_write(void *self, const tide_panel *p, const tide_result
     }
     for (size_t i = 0; i < n; ++i)
         f->key[i] = tide_id_key(p->ids + p->id_at[i], p->id_at[i + 1] - p->id_at[i]);
-    pthread_mutex_lock(&f->lock);
-    tide_status status = f->inner.forecast(f->inner.self, &spec, results, f->key, mean, lo, hi, err);
-    pthread_mutex_unlock(&f->lock);
+    tide_status status = locked_forecast(f, &spec, results, f->key, mean, lo, hi, err);
     for (size_t i = 0; i < n && !status; ++i) {
         tide_cli_forecast_rows rows = {.id = p->ids + p->id_at[i],
                                        .id_length = p->id_at[i + 1] - p->id_at[i],
@@ -140,6 +147,7 @@ static tide_status forecast(tide_config *cfg, const char *path, const tide_obser
         tide_backend locked = f.inner;
         locked.self = &f;
         locked.fit = locked_fit;
+        locked.forecast = locked_forecast; /* of a backtest */
         locked.note = locked_note;
         limit_batch(cfg, f.inner.batch_series > 4096 ? f.inner.batch_series : 4096);
         f.cfg = cfg;

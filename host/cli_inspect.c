@@ -6,7 +6,9 @@
 #include "host/cli.h"
 #include "host/names.h"
 #include "host/quote.h"
+#include "kernels/arima.h"
 #include "kernels/criteria.h"
+#include "kernels/tide_fn.h"
 
 #include <errno.h>
 #include <string.h>
@@ -37,6 +39,13 @@ static void show_header(const tide_store_info *info, const char *path, uint64_t 
     printf("\n");
 }
 
+/* AICc of a member, by the values that its likelihood is one of: differences take d + m*D at the start.
+ * (Missing values within take more; the criterion of the store has counted them.) */
+static double aicc(const tide_member *m, int32_t n_obs, int32_t season) {
+    int lost = m->family == TIDE_FAMILY_ARIMA ? tide_arima_diff_lags(tide_arima_order_of(m->form), season) : 0;
+    return tide_criterion_value(TIDE_AICC, m->loglik, m->n_params, n_obs - lost);
+}
+
 static void show_member(const tide_member *m, int32_t n_obs, int32_t season) {
     char form[TIDE_FORM_TEXT];
     tide_form_text(m->family, m->form, season, form, sizeof form);
@@ -45,7 +54,7 @@ static void show_member(const tide_member *m, int32_t n_obs, int32_t season) {
     printf("  %-14s %s\n", "converged", m->converged ? "yes" : "no");
     printf("  %-14s %d\n", "parameters", m->n_params);
     put_text_number("loglik", m->loglik);
-    put_text_number("aicc", tide_criterion_value(TIDE_AICC, m->loglik, m->n_params, n_obs));
+    put_text_number("aicc", aicc(m, n_obs, season));
     put_text_number("criterion", m->criterion);
     put_text_number("sigma2", m->sigma2);
     for (int r = 0; r < m->n_coef; ++r)
@@ -79,6 +88,8 @@ static tide_status show_series(const tide_store *store, const tide_store_info *i
            s.end_of_month ? ", last days of months" : "");
     printf("fingerprint    %016llx, key %016llx, scale %g\n", (unsigned long long)s.fingerprint,
            (unsigned long long)s.key, s.scale);
+    if (!tide_is_nan(s.backtest_error))
+        printf("backtest       MASE %.4g\n", s.backtest_error);
     printf("fitted by      run %s, generation %llu, tidemill %s, %s, %s\n", info->run_id,
            (unsigned long long)info->generation, info->code_version, info->backend, info->created_utc);
     for (int32_t j = 0; j < s.n_members; ++j) {
@@ -120,7 +131,7 @@ static tide_status csv_series(const tide_store *store, const tide_store_info *in
         tide_cli_put_csv(stdout, form, strlen(form));
         printf(",%d", s.n_obs);
         put_field(m.loglik);
-        put_field(tide_criterion_value(TIDE_AICC, m.loglik, m.n_params, s.n_obs));
+        put_field(aicc(&m, s.n_obs, info->season));
         put_field(m.sigma2);
         for (int r = 0; r < COEFS; ++r)
             put_field(r < m.n_coef && !arima ? m.coef[r] : TIDE_NAN);

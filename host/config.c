@@ -2,7 +2,7 @@
 #include "host/config.h"
 #include "host/text.h"
 #include "host/tidemill.h"
-#include "kernels/ets.h"
+#include "kernels/arima.h"
 
 #include <errno.h>
 #include <math.h>
@@ -35,6 +35,24 @@ void tide_config_init(tide_config *cfg) {
     cfg->fit.penalty = 10.0;
     cfg->fit.temperature = 12.0;
     cfg->fit.min_weight = 0.01;
+    /* The limits of R's auto.arima(). */
+    cfg->arima.spec = (tide_arima_spec){.max_p = 5,
+                                       .max_q = 5,
+                                       .max_P = 2,
+                                       .max_Q = 2,
+                                       .max_order = 5,
+                                       .max_d = 2,
+                                       .max_D = 1,
+                                       .d = -1,
+                                       .D = -1,
+                                       .search = TIDE_ARIMA_GRID,
+                                       .max_iterations = 1000,
+                                       .lambda = 1.0,
+                                       .root_min = 1.01};
+    cfg->arima.constant = 1;
+    for (int i = 0; i < 3; ++i)
+        cfg->arima.order[i] = cfg->arima.seasonal[i] = -1;
+    cfg->across = TIDE_ACROSS_BACKTEST;
     cfg->predict.spec.paths = 2000;
     cfg->predict.spec.seed = 1;
 }
@@ -180,6 +198,25 @@ static tide_status set_reals(const tide_config_key *key, const char *value, doub
     return TIDE_OK;
 }
 
+static tide_status set_order(const tide_config_key *key, const char *value, int32_t *out, tide_error *err) {
+    int32_t v[3];
+    const char *p = value;
+    for (int i = 0; i < 3; ++i) {
+        uint64_t u = 0;
+        const char *rest = p;
+        if (!read_u64(p, &u, &rest) || *rest != (i < 2 ? ',' : 0))
+            return tide_fail(err, TIDE_CONFIG, "'%.60s' is not three whole numbers, such as 0,1,1", value);
+        int most = i == 1 ? 2 : (int)key->max;
+        if (u > (uint64_t)most)
+            return tide_fail(err, TIDE_CONFIG, "'%.60s': %llu %s, at most %d", value, (unsigned long long)u,
+                             i == 1 ? "differences are too many" : "is too large an order", most);
+        v[i] = (int32_t)u;
+        p = rest + 1;
+    }
+    memcpy(out, v, sizeof v);
+    return TIDE_OK;
+}
+
 static tide_status set_levels(const char *value, tide_forecast_spec *spec, tide_error *err) {
     double v[TIDE_LEVELS_MAX];
     char copy[256];
@@ -289,6 +326,8 @@ tide_status tide_config_set_key(tide_config *cfg, const tide_config_key *key, co
         return set_set(key, value, (uint32_t *)field, err);
     case TIDE_KEY_REALS:
         return set_reals(key, value, (double *)field, err);
+    case TIDE_KEY_ORDER:
+        return set_order(key, value, (int32_t *)field, err);
     case TIDE_KEY_LEVELS:
         return set_levels(value, (tide_forecast_spec *)field, err);
     }
@@ -406,6 +445,11 @@ int tide_config_value_json(const tide_config *cfg, const tide_config_key *key, c
             if (c->value == *(const int32_t *)field)
                 n = snprintf(out, size, "\"%s\"", c->name);
         break;
+    case TIDE_KEY_ORDER: {
+        const int32_t *o = (const int32_t *)field;
+        n = o[0] < 0 ? snprintf(out, size, "null") : snprintf(out, size, "[%d, %d, %d]", o[0], o[1], o[2]);
+        break;
+    }
     case TIDE_KEY_SET:
     case TIDE_KEY_REALS:
     case TIDE_KEY_LEVELS:
@@ -480,15 +524,55 @@ static tide_status check_ds(const char *key, const char *text, tide_error *err) 
     return tide_fail(err, TIDE_CONFIG, "%s: '%.60s' is not an integer, a date or a timestamp", key, text);
 }
 
-/* Most members of a series in average mode. */
-static int candidates_of(const tide_fit_spec *fit) {
-    int forms = 0;
-    for (int id = 0; id < TIDE_ETS_FORMS; ++id)
-        forms +=
-            (int)(fit->ets_forms >> id & 1u) && (fit->season > 1 || tide_ets_form_of(id).season == TIDE_NO);
-    int n = forms * __builtin_popcount(fit->families & TIDE_FAMILIES_ETS) +
-            __builtin_popcount(fit->families & ~TIDE_FAMILIES_ETS);
-    return n > 0 ? n : 1;
+/* Box-Cox and the fixed order, as they were given, into fit.arima. */
+static tide_status check_arima(tide_config *cfg, int32_t season, tide_error *err) {
+    tide_arima_spec *a = &cfg->fit.arima;
+    const int32_t *order = cfg->arima.order, *seasonal = cfg->arima.seasonal;
+    const char *boxcox = cfg->arima.boxcox;
+    const int fixed = order[0] >= 0;
+    *a = cfg->arima.spec;
+    a->constant = cfg->arima.constant;
+    a->boxcox = !boxcox || strcmp(boxcox, "none") == 0 ? TIDE_BOXCOX_NONE
+                : strcmp(boxcox, "auto") == 0          ? TIDE_BOXCOX_ESTIMATED
+                                                       : TIDE_BOXCOX_GIVEN;
+    if (a->boxcox == TIDE_BOXCOX_GIVEN &&
+        (!read_real(boxcox, &a->lambda) || a->lambda < -1.0 || a->lambda > 2.0))
+        return tide_fail(err, TIDE_CONFIG, "arima.boxcox: '%.60s' is not none, auto, or a number from -1 to 2", boxcox);
+    if (2 * a->max_fourier > season && cfg->fit.families >> TIDE_FAMILY_ARIMA & 1u && a->max_fourier)
+        return tide_fail(err, TIDE_CONFIG, "arima.fourier: %d pairs are more than a season of %d has", a->max_fourier,
+                         season);
+    if (!fixed && seasonal[0] >= 0)
+        return tide_fail(err, TIDE_CONFIG, "arima.seasonal goes with arima.order (--arima-order P,D,Q)");
+    if (a->D == 1 && !tide_arima_seasonal(season))
+        return tide_fail(err, TIDE_CONFIG, "arima.seasonal_d: a season of %d has no differences (2 to %d have)", season,
+                         TIDE_ARIMA_SEASON_MAX);
+    a->fixed = fixed;
+    if (!fixed)
+        return TIDE_OK;
+    int D = seasonal[0] < 0 ? 0 : seasonal[1];
+    a->P = seasonal[0] < 0 ? 0 : seasonal[0];
+    a->Q = seasonal[0] < 0 ? 0 : seasonal[2];
+    if ((a->P || D || a->Q) && !tide_arima_seasonal(season))
+        return tide_fail(err, TIDE_CONFIG, "arima.seasonal: a season of %d has no seasonal terms (2 to %d have)", season,
+                         TIDE_ARIMA_SEASON_MAX);
+    if (D > 1)
+        return tide_fail(err, TIDE_CONFIG, "arima.seasonal: %d seasonal differences, at most 1", D);
+    if ((a->d >= 0 && a->d != order[1]) || (a->D >= 0 && a->D != D))
+        return tide_fail(err, TIDE_CONFIG, "arima.d and arima.seasonal_d are for a search; arima.order has its own");
+    if (order[1] + D > 1)
+        a->constant = 0; /* there is none beyond one difference */
+    a->p = order[0];
+    a->d = order[1];
+    a->q = order[2];
+    a->D = D;
+    a->max_p = a->p;
+    a->max_q = a->q;
+    a->max_P = a->P;
+    a->max_Q = a->Q;
+    a->max_d = a->d;
+    a->max_D = a->D;
+    a->max_order = a->p + a->q + a->P + a->Q;
+    return TIDE_OK;
 }
 
 tide_status tide_config_check(tide_config *cfg, tide_error *err) {
@@ -525,7 +609,8 @@ tide_status tide_config_check(tide_config *cfg, tide_error *err) {
         cfg->fit.families |= 1u << TIDE_FAMILY_ETS | 1u << TIDE_FAMILY_ETS_ROBUST;
     if (cfg->fit.ets_mode != TIDE_ETS_AVERAGE && cfg->fit.families >> TIDE_FAMILY_ETS_ROBUST & 1u)
         return tide_fail(err, TIDE_CONFIG, "ets.robust is a part of ets.mode average");
-    cfg->fit.slots = cfg->fit.ets_mode == TIDE_ETS_AVERAGE ? candidates_of(&cfg->fit) : 1;
+    TIDE_TRY(check_arima(cfg, season, err));
+    cfg->fit.slots = tide_across_slots(&cfg->fit);
     cfg->predict.spec.season = season;
     cfg->predict.spec.horizon = cfg->predict.horizon ? cfg->predict.horizon : season > 1 ? 2 * season : 10;
     return TIDE_OK;

@@ -9,6 +9,7 @@
 #ifndef TIDE_CONFIG_H
 #define TIDE_CONFIG_H
 
+#include "host/across.h"
 #include "host/backend.h"
 #include "host/intake.h"
 #include "host/stream.h"
@@ -28,6 +29,13 @@ typedef struct tide_config {
     int ets_robust;       /* 1: also family ETS_ROBUST (tide_config_check puts it into fit.families) */
     tide_intake_options intake; /* freq, from_ds, to_ds are filled from the above */
     tide_fit_spec fit;
+    struct {              /* tide_config_check puts these into fit.arima */
+        tide_arima_spec spec; /* as given; its order, Box-Cox and constant are in what follows */
+        int32_t order[3], seasonal[3]; /* p, d, q and P, D, Q of a fixed order; -1: search */
+        char *boxcox;     /* "none", "auto", or lambda */
+        int constant;
+    } arima;
+    int32_t across;       /* tide_across, of families */
     tide_backend_options backend; /* isa and devices are owned by the config */
     size_t memory_bytes;  /* what batches in flight may take together; limits batch_series and batch_values */
     struct {
@@ -76,6 +84,7 @@ typedef enum tide_key_type {
     TIDE_KEY_NAME,   /* char *, owned: one of `choices` */
     TIDE_KEY_SET,    /* uint32_t: a bit for each of the `choices` listed */
     TIDE_KEY_REALS,  /* double[4]: four numbers */
+    TIDE_KEY_ORDER,  /* int32_t[3]: three whole numbers; all -1 = none given */
     TIDE_KEY_LEVELS  /* predict.levels: percentages, 0 to TIDE_LEVELS_MAX of them, ascending */
 } tide_key_type;
 

@@ -62,6 +62,7 @@ static const char *type_name(tide_key_type type) {
     case TIDE_KEY_SET:
         return "a list of names";
     case TIDE_KEY_REALS:
+    case TIDE_KEY_ORDER:
     case TIDE_KEY_LEVELS:
         return "a list of numbers";
     case TIDE_KEY_TEXT:
@@ -76,7 +77,7 @@ static const char *type_name(tide_key_type type) {
 /* A scalar as the text that tide_config_set_key takes; NULL when its JSON type does not suit. */
 static const char *scalar_text(tide_key_type type, const cJSON *v, char *buffer, size_t size) {
     int number = type == TIDE_KEY_INT || type == TIDE_KEY_U64 || type == TIDE_KEY_REAL ||
-                 type == TIDE_KEY_SIZE || type == TIDE_KEY_REALS || type == TIDE_KEY_LEVELS;
+                 type == TIDE_KEY_SIZE || type == TIDE_KEY_REALS || type == TIDE_KEY_LEVELS || type == TIDE_KEY_ORDER;
     if (type == TIDE_KEY_BOOL)
         return cJSON_IsBool(v) ? (cJSON_IsTrue(v) ? "true" : "false") : NULL;
     if (number && cJSON_IsNumber(v)) {
@@ -118,7 +119,8 @@ static tide_status set_list(tide_config *cfg, const tide_config_key *key, const 
 
 static tide_status set_json(tide_config *cfg, const tide_config_key *key, const cJSON *v, tide_error *err) {
     char buffer[40];
-    int list = key->type == TIDE_KEY_SET || key->type == TIDE_KEY_REALS || key->type == TIDE_KEY_LEVELS;
+    int list = key->type == TIDE_KEY_SET || key->type == TIDE_KEY_REALS || key->type == TIDE_KEY_LEVELS ||
+               key->type == TIDE_KEY_ORDER;
     if (cJSON_IsNull(v))
         return TIDE_OK;
     if (list && cJSON_IsArray(v))

@@ -40,6 +40,13 @@ static const tide_choice out_of_order[] = {
     {"sort", TIDE_POLICY_SORT}, {"error", TIDE_POLICY_ERROR}, {NULL, 0}};
 static const tide_choice intervals[] = {
     {"closed", TIDE_INTERVALS_CLOSED}, {"simulated", TIDE_INTERVALS_SIMULATED}, {NULL, 0}};
+static const tide_choice differences[] = {{"auto", -1}, {"0", 0}, {"1", 1}, {"2", 2}, {NULL, 0}};
+static const tide_choice seasonal_differences[] = {{"auto", -1}, {"0", 0}, {"1", 1}, {NULL, 0}};
+static const tide_choice searches[] = {{"grid", TIDE_ARIMA_GRID}, {"stepwise", TIDE_ARIMA_STEPWISE}, {NULL, 0}};
+static const tide_choice acrosses[] = {{"backtest", TIDE_ACROSS_BACKTEST},
+                                       {"mean", TIDE_ACROSS_MEAN},
+                                       {"criterion", TIDE_ACROSS_CRITERION},
+                                       {NULL, 0}};
 static const tide_choice formats[] = {{"csv", 0}, {"json", 1}, {NULL, 0}};
 
 #define AT(field) offsetof(tide_config, field)
@@ -78,6 +85,9 @@ const tide_config_key tide_config_keys[] = {
      "seasonal period in steps; 1 = none, 0 = the usual one of the frequency"},
     {"models", "models", TIDE_KEY_SET, AT(fit.families), 0, 0, families + 1, COMPUTE, "LIST",
      "model families to choose from"},
+    {"across", "across", TIDE_KEY_CHOICE, AT(across), 0, 0, acrosses, TRAIN, "RULE",
+     "several families: backtest: weights by their errors on the last season, kept out of a first fit; mean: equal "
+     "weights; criterion: the best by the criterion, whose values compare between ARIMA and others only roughly"},
 
     {"ets.forms", "ets-forms", TIDE_KEY_SET, AT(fit.ets_forms), 0, 0, forms, COMPUTE, "LIST",
      "forms of exponential smoothing to choose from: error A or M, trend N, A or Ad, season N, A or M"},
@@ -85,7 +95,7 @@ const tide_config_key tide_config_keys[] = {
      "average: penalised fits of all forms, weighted by their criterion; likelihood: maximum likelihood, the "
      "best form alone, comparable with R"},
     {"ets.criterion", "criterion", TIDE_KEY_CHOICE, AT(fit.criterion), 0, 0, criteria, COMPUTE, "NAME",
-     "what choice and weights of the forms go by"},
+     "what choice and weights of the forms of exponential smoothing go by, and the choice of an ARIMA order"},
     {"ets.max_iterations", "max-iterations", TIDE_KEY_INT, AT(fit.max_iterations), 1, 1000000, NULL, COMPUTE,
      "N", "limit of the optimiser, a form and series"},
     {"ets.penalty", "ets-penalty", TIDE_KEY_REAL, AT(fit.penalty), 0, 1e6, NULL, COMPUTE, "X",
@@ -101,6 +111,37 @@ const tide_config_key tide_config_keys[] = {
      "lower bounds of alpha, beta, gamma, phi"},
     {"ets.upper", NULL, TIDE_KEY_REALS, AT(fit.upper), 0, 1, NULL, 0, "A,B,G,P",
      "upper bounds of alpha, beta, gamma, phi"},
+
+    {"arima.order", "arima-order", TIDE_KEY_ORDER, AT(arima.order), 0, TIDE_ARIMA_ORDER_MAX, NULL, COMPUTE, "P,D,Q",
+     "fit this order of ARIMA instead of searching one"},
+    {"arima.seasonal", "arima-seasonal", TIDE_KEY_ORDER, AT(arima.seasonal), 0, TIDE_ARIMA_SEASONAL_MAX, NULL, COMPUTE,
+     "P,D,Q", "seasonal order to go with arima.order; 0,0,0 unless given"},
+    {"arima.max_p", "arima-max-p", TIDE_KEY_INT, AT(arima.spec.max_p), 0, TIDE_ARIMA_ORDER_MAX, NULL, COMPUTE, "N",
+     "search: most autoregressive terms"},
+    {"arima.max_q", "arima-max-q", TIDE_KEY_INT, AT(arima.spec.max_q), 0, TIDE_ARIMA_ORDER_MAX, NULL, COMPUTE, "N",
+     "search: most moving-average terms"},
+    {"arima.max_seasonal_p", "arima-max-P", TIDE_KEY_INT, AT(arima.spec.max_P), 0, TIDE_ARIMA_SEASONAL_MAX, NULL, COMPUTE,
+     "N", "search: most seasonal autoregressive terms"},
+    {"arima.max_seasonal_q", "arima-max-Q", TIDE_KEY_INT, AT(arima.spec.max_Q), 0, TIDE_ARIMA_SEASONAL_MAX, NULL, COMPUTE,
+     "N", "search: most seasonal moving-average terms"},
+    {"arima.max_order", "arima-max-order", TIDE_KEY_INT, AT(arima.spec.max_order), 0, 14, NULL, COMPUTE, "N",
+     "search: most terms of all four kinds together"},
+    {"arima.d", "arima-d", TIDE_KEY_CHOICE, AT(arima.spec.d), 0, 0, differences, COMPUTE, "N",
+     "differences: 0, 1, 2, or auto: by KPSS tests"},
+    {"arima.seasonal_d", "arima-seasonal-d", TIDE_KEY_CHOICE, AT(arima.spec.D), 0, 0, seasonal_differences, COMPUTE, "N",
+     "seasonal differences: 0, 1, or auto: by the strength of the season"},
+    {"arima.search", "arima-search", TIDE_KEY_CHOICE, AT(arima.spec.search), 0, 0, searches, COMPUTE, "NAME",
+     "grid: every order within the limits; stepwise: from a few along the best neighbours"},
+    {"arima.constant", "arima-constant", TIDE_KEY_BOOL, AT(arima.constant), 0, 0, NULL, COMPUTE, NULL,
+     "a mean or a drift where there is at most one difference: tried by a search, taken by a fixed order (=false: never)"},
+    {"arima.root_min", "arima-root-min", TIDE_KEY_REAL, AT(arima.spec.root_min), 1, 10, NULL, COMPUTE, "X",
+     "search: least modulus of the roots of both polynomials; 1 = no limit"},
+    {"arima.fourier", "arima-fourier", TIDE_KEY_INT, AT(arima.spec.max_fourier), 0, TIDE_ARIMA_FOURIER_MAX, NULL, COMPUTE,
+     "K", "most pairs of Fourier terms of the season as regressors"},
+    {"arima.boxcox", "boxcox", TIDE_KEY_TEXT, AT(arima.boxcox), 0, 0, NULL, COMPUTE, "LAMBDA",
+     "Box-Cox transform before ARIMA: none, auto (by Guerrero's method), or a number from -1 to 2; 0 = logarithm"},
+    {"arima.max_iterations", "arima-max-iterations", TIDE_KEY_INT, AT(arima.spec.max_iterations), 1, 1000000, NULL, COMPUTE,
+     "N", "limit of the optimiser, an order and series"},
 
     {"intake.duplicates", "on-duplicate", TIDE_KEY_CHOICE, AT(intake.duplicates), 0, 0, duplicates, TRAIN,
      "POLICY", "two rows for one time of a series"},
@@ -154,6 +195,8 @@ const tide_config_key tide_config_keys[] = {
      FORECASTS, "KIND", "closed form where there is one, or simulated for all"},
     {"predict.paths", "paths", TIDE_KEY_INT, AT(predict.spec.paths), 100, 1000000, NULL, FORECASTS, "N",
      "paths of a simulated interval"},
+    {"predict.bias_adjust", "bias-adjust", TIDE_KEY_BOOL, AT(predict.spec.bias_adjust), 0, 0, NULL, FORECASTS, NULL,
+     "point forecasts of models with a Box-Cox transform are means instead of medians"},
     {"predict.seed", "seed", TIDE_KEY_U64, AT(predict.spec.seed), 0, 9007199254740992.0, NULL, TIDE_CMD_TRAIN,
      "N", "of simulated intervals; kept in the store"},
     {"predict.format", "format", TIDE_KEY_NAME, AT(predict.format), 0, 0, formats, FORECASTS, "NAME",

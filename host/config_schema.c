@@ -80,6 +80,12 @@ static void put_type(FILE *f, const tide_config_key *key) {
             "\"items\": {\"type\": \"number\", \"minimum\": %.17g, \"maximum\": %.17g}",
             key->min, key->max);
         return;
+    case TIDE_KEY_ORDER:
+        put(f,
+            "\"type\": [\"array\", \"null\"], \"minItems\": 3, \"maxItems\": 3, "
+            "\"items\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": %.17g}",
+            key->max);
+        return;
     case TIDE_KEY_LEVELS:
         put(f,
             "\"type\": \"array\", \"maxItems\": %d, \"items\": {\"type\": \"number\", "

@@ -21,6 +21,7 @@ void tide_panel_free(tide_panel *p) {
     free(p->end_of_month);
     free(p->outcome);
     free(p->fingerprint);
+    free(p->backtest_error);
     tide_panel_init(p);
 }
 
@@ -59,7 +60,8 @@ static int reserve_series(tide_panel *p, size_t need) {
     if (n == 0 || !resize(&p->id_at, (n + 1) * sizeof *p->id_at) ||
         !resize(&p->at, (n + 1) * sizeof *p->at) || !resize(&p->first_ds, n * sizeof *p->first_ds) ||
         !resize(&p->last_ds, n * sizeof *p->last_ds) || !resize(&p->end_of_month, n) ||
-        !resize(&p->outcome, n) || !resize(&p->fingerprint, n * sizeof *p->fingerprint))
+        !resize(&p->outcome, n) || !resize(&p->fingerprint, n * sizeof *p->fingerprint) ||
+        !resize(&p->backtest_error, n * sizeof *p->backtest_error))
         return 0;
     if (p->cap_series == 0)
         p->id_at[0] = p->at[0] = 0;
@@ -110,6 +112,7 @@ tide_status tide_panel_add(tide_panel *p, const char *id, size_t id_length, cons
     p->end_of_month[i] = 0;
     p->outcome[i] = TIDE_OUTCOME_FITTED;
     p->fingerprint[i] = tide_hash_finish(hash);
+    p->backtest_error[i] = TIDE_NAN;
     p->n_series = i + 1;
     return TIDE_OK;
 }

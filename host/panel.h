@@ -22,6 +22,7 @@ typedef struct tide_panel {
     uint8_t *end_of_month; /* [n_series] grid.h */
     uint8_t *outcome;      /* [n_series] TIDE_OUTCOME_FITTED, or why intake shut the series out (kernels/batch.h) */
     uint64_t *fingerprint; /* [n_series] hash (host/hash.h) of first_ds and the bits of y, missing as TIDE_NAN */
+    double *backtest_error; /* [n_series] TIDE_NAN unless the fit made a backtest (across.h) */
     uint64_t first_number; /* number of the panel's first series in the run, from 0: the writer keeps this order */
     size_t cap_series, cap_ids, cap_y;
 } tide_panel;

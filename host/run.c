@@ -39,6 +39,7 @@ typedef struct run {
     tide_intake *intake;
     tide_report *report;
     tide_plan plan;
+    tide_across_work across;
     batch batches[TIDE_BATCHES];
     tide_queue free, read, fitted;
     pthread_mutex_t lock; /* of status, error, ended */
@@ -141,7 +142,8 @@ static void *fitter(void *arg) {
         if (!status)
             status = map_results(b, &p->cfg->fit, &err);
         if (!status)
-            status = p->backend->fit(p->backend->self, &p->cfg->fit, &r->plan.tiles, &b->results, &err);
+            status = tide_across_fit(&r->across, p->backend, &p->cfg->fit, p->cfg->across, &r->plan.tiles, &b->results,
+                                     b->panel.backtest_error, &err);
         time->busy_s += tide_now_s() - start;
         if (status) {
             run_fail(r, status, &err);
@@ -238,7 +240,8 @@ static void choose_batch(const tide_run_parts *p, tide_intake_options *o) {
                         .coef_rows = tide_coef_rows(&cfg->fit),
                         .state_rows = tide_state_rows(&cfg->fit)};
     size_t a_series = tide_results_map(&one, NULL) / 1024 + 128;
-    size_t share = cfg->memory_bytes / (TIDE_BATCHES + 1) / 2;
+    size_t across = (cfg->fit.families & (cfg->fit.families - 1)) != 0; /* a copy of both more (across.h) */
+    size_t share = cfg->memory_bytes / (TIDE_BATCHES + 1 + across) / 2;
     if (!o->batch_series) {
         size_t most = p->backend->batch_series > 4096 ? p->backend->batch_series : 4096;
         size_t n = share / a_series;
@@ -352,6 +355,7 @@ tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_erro
         free(r->batches[i].block);
     }
     tide_plan_free(&r->plan);
+    tide_across_free(&r->across);
     tide_queue_free(&r->free);
     tide_queue_free(&r->read);
     tide_queue_free(&r->fitted);

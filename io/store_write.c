@@ -85,7 +85,6 @@ static tide_status put_ids(writer *w, const tide_panel *panel, tide_error *err) 
 
 static tide_status put_series(writer *w, const tide_panel *panel, const tide_results *r, tide_error *err) {
     size_t n = panel->n_series;
-    const double no_backtest = TIDE_NAN;
     const uint32_t run = 0; /* all by the run of this generation, row 0 of run/id */
     TIDE_TRY(put_ids(w, panel, err));
     TIDE_TRY(put(w, TIDE_COL_OUTCOME, r->outcome, n, err));
@@ -95,13 +94,13 @@ static tide_status put_series(writer *w, const tide_panel *panel, const tide_res
     TIDE_TRY(put(w, TIDE_COL_N_OBS, r->n_obs, n, err));
     TIDE_TRY(put(w, TIDE_COL_SCALE, r->scale, n, err));
     TIDE_TRY(put(w, TIDE_COL_FINGERPRINT, panel->fingerprint, n, err));
+    TIDE_TRY(put(w, TIDE_COL_BACKTEST_ERROR, panel->backtest_error, n, err));
     for (size_t i = 0; i < n; ++i) {
         size_t values = panel->at[i + 1] - panel->at[i];
         if (values > INT32_MAX)
             return tide_fail(err, TIDE_INPUT, "a series of %zu values is too long", values);
         int32_t n_values = (int32_t)values;
         TIDE_TRY(put(w, TIDE_COL_N_VALUES, &n_values, 1, err));
-        TIDE_TRY(put(w, TIDE_COL_BACKTEST_ERROR, &no_backtest, 1, err));
         TIDE_TRY(put(w, TIDE_COL_RUN, &run, 1, err));
     }
     return TIDE_OK;
