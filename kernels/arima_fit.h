@@ -440,7 +440,7 @@ TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *
         int t = (int)steps - 1 - i;
         double g = o.d + o.D == 0 ? 1.0 : (double)(t + 1), z = TIDE_AT(c->z, t, k);
         for (int j = 0; j < (int)TIDE_AT(c->n_missing, 0, k); ++j)
-            z += TIDE_AT(c->missing, j, k) == (double)(t - skip) ? TIDE_AT(w->eval.beta, 1 + j, k) : 0.0;
+            z -= TIDE_AT(c->missing, j, k) == (double)(t - skip) ? TIDE_AT(w->eval.beta, 1 + j, k) : 0.0;
         if (o.constant)
             z = tide_fma(-constant, g, z);
         for (int j = 0; j < n_reg; ++j)
