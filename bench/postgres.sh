@@ -6,7 +6,7 @@
 #
 # The tables lie by id, as one load makes them, but for by_day, which lies by time, as nightly appends make it. psql reads
 # halves of the ids by two connections. Medians of the repeats, psql and ours in turn; bench_postgres reads into nothing, and
-# once through intake. Prints rows of bench/results.csv on stdout (RESULTS=FILE appends them), and what is done on stderr. The
+# once through intake. Prints rows of bench/results.csv on stdout (APPEND=FILE also appends them there), and what is done on stderr. The
 # private server of tests/with_postgres.sh runs on the same machine and takes most of its processors: ratios say more than
 # seconds. PG_EXTRA="-c shared_buffers=2GB" keeps the tables in memory.
 set -euo pipefail

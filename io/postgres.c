@@ -112,14 +112,12 @@ static tide_status open_source(pg_source *s, const tide_postgres_options *o, con
     if (pipe2(s->watched, O_CLOEXEC) != 0)
         return tide_fail(err, TIDE_MEMORY, "postgres: no pipe");
     /* A server that cannot be reached is told at once; one that was, and is lost while planning, gets further tries. */
-    int reached = 0;
     for (int failures = 0;; ++failures) {
         tide_status status = begin(s, o, err);
         if (status == TIDE_OK)
             break;
-        reached |= s->snapshot.url && PQstatus(s->snapshot.leader.conn) != CONNECTION_OK;
-        if (status != TIDE_CONNECTION || !reached || failures >= work->retries ||
-            (s->snapshot.url && PQstatus(s->snapshot.leader.conn) == CONNECTION_OK))
+        int lost = !s->snapshot.url || PQstatus(s->snapshot.leader.conn) != CONNECTION_OK;
+        if (status != TIDE_CONNECTION || !s->snapshot.reached || !lost || failures >= work->retries)
             return status;
         tide_pg_plan_free(&s->plan);
         tide_pg_snapshot_close(&s->snapshot);

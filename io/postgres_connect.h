@@ -23,7 +23,8 @@ typedef struct tide_pg_limits {
     int connect_timeout_s, statement_timeout_s, read_timeout_s; /* 0 = default, see postgres.h */
 } tide_pg_limits;
 
-/* Fills *pg; after a failure only its sqlstate, for tide_pg_may_retry. what: "demand.sales" or "query". statement_timeout_s is set by the caller's first statement. */
+/* Fills *pg; after a failure only its sqlstate, for tide_pg_may_retry. what: "demand.sales" or "query".
+ * statement_timeout_s is set by the caller's first statement. */
 tide_status tide_pg_connect(tide_pg *pg, const char *url, const char *what, const tide_pg_limits *limits,
                             tide_error *err);
 /* The same for a connection whose waits can be ended from outside, see tide_pg. */

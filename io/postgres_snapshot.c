@@ -55,8 +55,9 @@ static tide_status export_snapshot(tide_pg_snapshot *s, tide_error *err) {
 
 tide_status tide_pg_snapshot_open(tide_pg_snapshot *s, const char *url, const char *what, const tide_pg_limits *limits,
                                   int cancel_fd, tide_error *err) {
-    tide_pg_snapshot made = {.limits = *limits, .cancel_fd = cancel_fd, .epoch = 1};
+    tide_pg_snapshot made = {.limits = *limits, .cancel_fd = cancel_fd, .epoch = 1, .reached = 1};
     TIDE_TRY(tide_pg_connect_watched(&made.leader, url, what, limits, cancel_fd, err));
+    s->reached = 1;
     tide_status status = begin(&made.leader, limits, NULL, err);
     made.url = strdup(url);
     made.what = strdup(what);

@@ -23,6 +23,7 @@ typedef struct tide_pg_snapshot {
     tide_pg_limits limits;
     int cancel_fd; /* of all connections, see tide_pg */
     int solo, epoch;
+    int reached; /* a connection was made once */
     char id[96];               /* of the exported snapshot */
     const char *select;        /* describes the columns that are read; borrowed */
     const char *identity;      /* a SELECT of one text that names the table itself, or NULL; borrowed */
@@ -30,7 +31,7 @@ typedef struct tide_pg_snapshot {
     char identity_is[64];
 } tide_pg_snapshot;
 
-/* Connects the leader and begins its transaction. */
+/* Connects the leader and begins its transaction. *s is zeroed or closed; a failure leaves at most `reached` set. */
 tide_status tide_pg_snapshot_open(tide_pg_snapshot *s, const char *url, const char *what, const tide_pg_limits *limits,
                                   int cancel_fd, tide_error *err);
 void tide_pg_snapshot_close(tide_pg_snapshot *s); /* safe on a zeroed one */

@@ -127,7 +127,8 @@ static tide_status place_rows(sorting *o, const unsigned char *records, size_t n
     uint32_t *place = malloc((o->n + 1) * sizeof *place), at = 0;
     if (!place)
         return no_memory(err);
-    qsort(o->all, o->n, sizeof *o->all, by_id);
+    if (o->n)
+        qsort(o->all, o->n, sizeof *o->all, by_id);
     for (size_t i = 0; i < o->n; ++i) {
         o->all[i].at = place[o->all[i].number] = at;
         at += o->all[i].n;

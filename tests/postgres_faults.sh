@@ -53,39 +53,37 @@ reading u || bad "a calm reading" "$(cat "$work/err")"
 good_u=$(hash_of)
 grep -q 'rows grouped here' "$work/out" || bad "the table without an index is grouped" "$(cat "$work/out")"
 
-# tried FACT TABLE HOW OPTIONS...: does HOW at a random moment of a reading, ten times. All must end well, with the good hash.
-tried() {
-    local fact=$1 table=$2 how=$3 overcome=0 rc good
-    shift 3
+after() { :; }
+disturbed() { # disturbed TABLE HOW OPTIONS...: does HOW at a random moment of a reading. Its code in $rc, the right hash in $good.
+    local table=$1 how=$2 reader
+    shift 2
     if [ "$table" = t ]; then good=$good_t; else good=$good_u; fi
+    reading "$table" "$@" &
+    reader=$!
+    moment
+    $how
+    rc=0
+    wait $reader || rc=$?
+    after
+}
+# tried FACT TABLE HOW OPTIONS...: ten times; all must end well, with the good hash.
+tried() {
+    local fact=$1 overcome=0
+    shift
     for _ in $(seq $tries); do
-        reading "$table" "$@" &
-        local reader=$!
-        moment
-        $how
-        rc=0
-        wait $reader || rc=$?
-        after
+        disturbed "$@"
         if [ $rc != 0 ]; then bad "$fact: ended with $rc" "$(cat "$work/err")"; return; fi
         if [ "$(hash_of)" != "$good" ]; then bad "$fact: other rows" "$(cat "$work/out")"; return; fi
         ! grep -q overcome "$work/out" || overcome=$((overcome + 1))
     done
     if [ $overcome -gt 0 ]; then ok "$fact ($overcome of $tries met the reading)"; else bad "$fact: no try met the reading"; fi
 }
-after() { :; }
-# ends FACT TABLE HOW REGEX OPTIONS...: the same where the reading must end with code 5 and a message, or well if it was done.
+# ends FACT REGEX TABLE HOW OPTIONS...: ten times; each must end with code 5 and one message, or well if it was done by then.
 ends() {
-    local fact=$1 table=$2 how=$3 regex=$4 met=0 rc good
-    shift 4
-    if [ "$table" = t ]; then good=$good_t; else good=$good_u; fi
+    local fact=$1 regex=$2 met=0
+    shift 2
     for _ in $(seq $tries); do
-        reading "$table" "$@" &
-        local reader=$!
-        moment
-        $how
-        rc=0
-        wait $reader || rc=$?
-        after
+        disturbed "$@"
         if [ $rc = 0 ] && [ "$(hash_of)" = "$good" ]; then continue; fi
         sed -i '/^WARNING: /d' "$work/err" # libpq prints what a dying server says during connecting
         if [ $rc != 5 ] || [ "$(grep -c . "$work/err")" != 1 ] || ! grep -qE "$regex" "$work/err"; then
@@ -111,12 +109,12 @@ stall() {
 go_on() { for p in ${stopped[@]+"${stopped[@]}"}; do kill -CONT "$p" 2>/dev/null; done; stopped=(); }
 after() { go_on; }
 tried "a stopped server process (SIGSTOP) is given up and the range read by another" t stall read_timeout_s=1
-ends "a stopped server process without a second try" t stall 'postgres t: .*the server was silent for 1 s' read_timeout_s=1 retries=-1
+ends "a stopped server process without a second try" 'postgres t: .*the server was silent for 1 s' t stall read_timeout_s=1 retries=-1
 down() { control stop -m immediate -w -t 30; }
 after() { control start -w -t 30 -l "$data/server.log" -o "$(sed -n 's/^[^ ]* //p' "$work/opts" | tr -d '"')"; }
 cp "$data/postmaster.opts" "$work/opts"
-ends "a server that stays away" t down 'postgres t: [a-z ]+: .*' retries=1
-ends "a server that stays away while rows are grouped" u down 'postgres u: [a-z ]+: .*' retries=1
+ends "a server that stays away" 'postgres t: [a-z ]+: .*' t down retries=1
+ends "a server that stays away while rows are grouped" 'postgres u: [a-z ]+: .*' u down retries=1
 after() { :; }
 refused=0
 for _ in $(seq $tries); do
