@@ -135,6 +135,9 @@ for kind in timestamp integer; do
         ok "$kind: corrections, late rows and deletions are counted" || bad "$kind: corrections, late rows and deletions are counted"
 done
 
+ends 0 '^examples$' "help of history" "$tidemill" history --help
+ends 2 'which FILE' "history of what" "$tidemill" history
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 run=("$tidemill" fit n.csv --store s --history h.tide --freq 10 --season 1 "${cheap[@]}")
 ends 3 'freq is "10N" there, "M" here' "another frequency is refused" "${run[@]}" --freq M
