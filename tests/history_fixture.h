@@ -103,7 +103,7 @@ static tide_status hf_collect(tide_panel *all, const tide_panel *p, tide_error *
     for (size_t i = 0; i < p->n_series; ++i) {
         TIDE_TRY(tide_panel_add(all, p->ids + p->id_at[i], p->id_at[i + 1] - p->id_at[i], p->y + p->at[i],
                                 p->at[i + 1] - p->at[i], p->first_ds[i], p->last_ds[i], err));
-        all->outcome[i + (all->n_series - 1 - i)] = p->outcome[i];
+        all->outcome[all->n_series - 1] = p->outcome[i];
         all->end_of_month[all->n_series - 1] = p->end_of_month[i];
     }
     return TIDE_OK;

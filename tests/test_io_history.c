@@ -128,12 +128,11 @@ static int64_t watermark_of(const char *path) {
 }
 
 /* The bound that a run with this reread would take, found as the program documents it. */
-static int64_t bound_of(const tide_config *cfg, const char *path, tide_ds_kind kind) {
+static int64_t bound_of(const tide_config *cfg, tide_ds_kind kind) {
     tide_history *h = NULL;
     tide_config copy;
     int64_t from = INT64_MIN;
     tide_error err = {TIDE_OK, ""};
-    (void)path;
     cr_assert_eq(tide_config_copy(cfg, &copy, NULL), TIDE_OK);
     cr_assert_eq(tide_history_open(&copy, 1, NULL, &h, &err), TIDE_OK, "%s", err.message);
     cr_assert_eq(tide_config_bound("from", copy.source.from, 0, kind, &from, NULL), TIDE_OK);
@@ -179,7 +178,7 @@ static void nights_agree(const grid_case *c, uint64_t seed, totals *sum) {
         tide_panel_init(&b);
         tide_config_set(&cfg, "history.reread", c->rereads[draw(3)], NULL);
         if (night)
-            bound = bound_of(&cfg, path, c->kind);
+            bound = bound_of(&cfg, c->kind);
         int64_t start = night ? watermark_of(path) : c->first;
         int64_t upto = tide_grid_add(freq, c->kind, start, night ? (int64_t)draw(6) : 25, 0);
         one_night(&t, c, freq, bound, upto, dirty);

@@ -135,6 +135,9 @@ for kind in timestamp integer; do
         ok "$kind: corrections, late rows and deletions are counted" || bad "$kind: corrections, late rows and deletions are counted"
 done
 
+ends 0 '^examples$' "help of history" "$tidemill" history --help
+ends 2 'which FILE' "history of what" "$tidemill" history
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 run=("$tidemill" fit n.csv --store s --history h.tide --freq 10 --season 1 "${cheap[@]}")
 ends 3 'freq is "10N" there, "M" here' "another frequency is refused" "${run[@]}" --freq M
@@ -179,7 +182,7 @@ start=$(date +%s%6N)
 "$tidemill" "${fit_night[@]}" >out 2>err || bad "a night that nobody kills"
 whole=$(($(date +%s%6N) - start))
 RANDOM=20260101 killed=0 early=0
-for round in $(seq 14); do
+for round in $(seq 20); do
     cp -f base.tide h.tide
     wait_us=$((whole * 11 / 10 * (RANDOM * 32768 + RANDOM) / 1073741824))
     (exec "$tidemill" "${fit_night[@]}") >out 2>err &
@@ -193,7 +196,7 @@ for round in $(seq 14); do
     python3 same_store.py s f >out 2>err || bad "round $round: the next run has the right bits"
     ls -A | grep -qE '^\.h\.tide\.tmp|^\.tmp-' && bad "round $round: temporaries are left: $(ls -A | grep tmp)"
 done
-[ $killed -ge 5 ] && ok "14 rounds, $killed killed ($early with the old history): every next run is right" || bad "too few kills to tell ($killed)"
+[ $killed -ge 5 ] && ok "20 rounds, $killed killed ($early with the old history): every next run is right" || bad "too few kills to tell ($killed)"
 
 # --- full disks ----------------------------------------------------------------------------------------------------
 mkdir -p disk
