@@ -36,6 +36,7 @@ typedef struct batch {
 
 typedef struct run {
     const tide_run_parts *parts;
+    tide_source timed; /* the parts' source, each call timed */
     tide_intake *intake;
     tide_report *report;
     tide_plan plan;
@@ -69,6 +70,14 @@ static void stage_ended(run *r, int is_reader) {
     r->reader_ended |= is_reader;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
+}
+
+static tide_status timed_next(void *self, tide_rows *rows, tide_error *err) {
+    run *r = (run *)self;
+    double start = tide_now_s();
+    tide_status status = r->parts->source->next(r->parts->source->self, rows, err);
+    r->report->source_s += tide_now_s() - start;
+    return status;
 }
 
 static void *reader(void *arg) {
@@ -363,7 +372,10 @@ tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_erro
     status = start_queues(r, err);
     if (status)
         goto no_queues;
-    status = tide_intake_open(parts->source, &intake, &report->intake, &r->intake, err);
+    r->timed = *parts->source;
+    r->timed.self = r;
+    r->timed.next = timed_next;
+    status = tide_intake_open(&r->timed, &intake, &report->intake, &r->intake, err);
     if (!status) {
         run_stages(r, start);
         status = finish(r, err);
