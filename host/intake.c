@@ -8,7 +8,6 @@
 #include "host/gather.h"
 #include "host/hash.h"
 #include "host/idset.h"
-#include "host/queue.h" /* tide_now_s */
 #include "host/quote.h"
 #include "host/regular.h"
 
@@ -105,10 +104,7 @@ static tide_status stray_row(tide_intake *in, uint64_t line, const char *what, t
 static tide_status next_block(tide_intake *in, tide_error *err) {
     tide_rows rows;
     memset(&rows, 0, sizeof rows);
-    double since = tide_now_s();
-    tide_status status = in->source->next(in->source->self, &rows, err);
-    in->regular.report->source_s += tide_now_s() - since;
-    TIDE_TRY(status);
+    TIDE_TRY(in->source->next(in->source->self, &rows, err));
     in->rows = rows;
     in->at = in->faults = 0;
     in->ended = rows.n == 0;

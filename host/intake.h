@@ -59,7 +59,6 @@ typedef struct tide_intake_count {
 typedef struct tide_intake_report {
     uint64_t rows, series, values, gaps, missing; /* gaps: grid steps without a row; missing: rows with NULL or NaN;
                                                      values: numbers that left for the models */
-    double source_s;                              /* waiting for the source's rows */
     uint64_t outside;                             /* rows left out by from_ds and to_ds */
     tide_intake_count bad_rows, duplicates, infinite, out_of_order, off_grid; /* rows; a too long span counts as 1 */
     tide_intake_count late;                       /* rows before window_ds */

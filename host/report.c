@@ -143,8 +143,8 @@ const char *tide_station_name(tide_station station) {
 
 double tide_report_station_s(const tide_report *r, tide_station station) {
     const double seconds[TIDE_STATIONS] = {
-        [TIDE_STATION_SOURCE] = r->intake.source_s,
-        [TIDE_STATION_INTAKE] = r->read.busy_s - r->intake.source_s,
+        [TIDE_STATION_SOURCE] = r->source_s,
+        [TIDE_STATION_INTAKE] = r->read.busy_s - r->source_s,
         [TIDE_STATION_TILING] = r->plan_s,
         [TIDE_STATION_WARM] = r->warm_s,
         [TIDE_STATION_FITTING] = r->fit.busy_s - r->plan_s - r->warm_s,

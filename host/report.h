@@ -33,8 +33,8 @@ typedef struct tide_report {
     uint64_t by_outcome[TIDE_OUTCOME_COUNT]; /* sum = series */
     uint64_t by_family[TIDE_FAMILY_COUNT];   /* members; sum = members */
     uint64_t by_form[TIDE_ETS_FORMS];        /* members of family ETS */
-    tide_stage read, fit, write;             /* read: source (intake.source_s) and intake */
-    double plan_s, warm_s;                   /* of fit: tiles, starts */
+    tide_stage read, fit, write;             /* read: source and intake */
+    double source_s, plan_s, warm_s;         /* of read: the source's rows; of fit: tiles, starts */
     double finish_s;                         /* making the result visible */
     uint64_t resumed;                        /* series that an interrupted run had fitted */
     int64_t first_ds, last_ds;               /* of the series with values; first > last: there was none */

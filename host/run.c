@@ -36,6 +36,7 @@ typedef struct batch {
 
 typedef struct run {
     const tide_run_parts *parts;
+    tide_source timed; /* the parts' source, each call timed */
     tide_intake *intake;
     tide_report *report;
     tide_plan plan;
@@ -90,6 +91,14 @@ static void note_progress(run *r) {
         source->progress(source->self, &done, &total);
     atomic_store(&r->bytes, done);
     atomic_store(&r->bytes_total, total);
+}
+
+static tide_status timed_next(void *self, tide_rows *rows, tide_error *err) {
+    run *r = (run *)self;
+    double start = tide_now_s();
+    tide_status status = r->parts->source->next(r->parts->source->self, rows, err);
+    r->report->source_s += tide_now_s() - start;
+    return status;
 }
 
 static void *reader(void *arg) {
@@ -382,8 +391,12 @@ tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_erro
     status = start_queues(r, err);
     if (status)
         goto no_queues;
-    if (!parts->panels)
-        status = tide_intake_open(parts->source, &intake, &report->intake, &r->intake, err);
+    if (!parts->panels) {
+        r->timed = *parts->source;
+        r->timed.self = r;
+        r->timed.next = timed_next;
+        status = tide_intake_open(&r->timed, &intake, &report->intake, &r->intake, err);
+    }
     if (!status) {
         run_stages(r, start);
         status = finish(r, err);

@@ -36,7 +36,7 @@ data 300 1 probe.csv
 start=$(date +%s%N)
 fit probe.csv probe --quiet >log 2>&1 || bad "a small fit"
 series=$((300 * 500000000 / ($(date +%s%N) - start)))
-series=$((series < 200 ? 200 : series > 6000 ? 6000 : series))
+series=$((series < 900 ? 900 : series > 6000 ? 6000 : series))
 data "$series" 1 a.csv
 data "$series" 2 b.csv
 fit a.csv first --quiet >log 2>&1 || bad "the fit of A"
@@ -77,11 +77,22 @@ clean() { # clean STORE: nothing is left behind
 }
 again() { rm -rf store && cp -a first store; }
 sleep_us() { sleep "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))"; }
-# die COMMAND...: runs it and kills it after a random time of up to 1.1 times what a whole fit takes
+kept() { # the first series are finished: the journal has a record (480 bytes) behind its head (72) and text
+    local size text
+    size=$(stat -c %s store/.resume/journal 2>/dev/null) && text=$(od -An -tu8 -j16 -N8 store/.resume/journal 2>/dev/null) &&
+        [ -n "$text" ] && [ "$size" -ge $((72 + text + 480)) ]
+}
+# die [--kept] COMMAND...: runs it and kills it after a random time of up to 1.1 times what a whole fit takes; with --kept
+# after a quarter of that at most, counted from when it has finished something
 die() {
-    local wait_us=$((whole_us * 11 / 10 * (RANDOM * 32768 + RANDOM) / 1073741824)) pid
+    local wait_us=$((whole_us * 11 / 10 * (RANDOM * 32768 + RANDOM) / 1073741824)) pid until_kept=0
+    [ "$1" != --kept ] || { until_kept=1; shift; }
     (exec "$@") >>log 2>&1 &
     pid=$!
+    if [ $until_kept = 1 ]; then
+        while ! kept && kill -0 $pid 2>/dev/null; do sleep 0.01; done
+        wait_us=$((wait_us / 4))
+    fi
     sleep_us "$wait_us"
     kill -9 $pid 2>/dev/null
     wait $pid 2>/dev/null
@@ -95,7 +106,7 @@ killed() { # killed NAME SOURCE fit-options...
         again
         : >log
         for ((k = 0; k <= RANDOM % 3; k++)); do
-            die "$tidemill" fit "$source" --store store "${options[@]}" "$@" --resume --quiet
+            die $([ $((round % 2 + k)) -gt 0 ] || echo --kept) "$tidemill" fit "$source" --store store "${options[@]}" "$@" --resume --quiet
             kills=$((kills + 1))
             serves store || { bad "$name, round $round: after a kill neither generation is served"; return; }
         done
@@ -130,9 +141,9 @@ killed "CSV" b.csv
 # --- the book of runs, and who is refused
 again
 die_in_the_middle() { # until something is kept
-    until [ -s store/.resume/journal ] && [ "$(stat -c %s store/.resume/journal)" -gt 2500 ]; do
+    until kept && [ "$(readlink store/CURRENT)" = gen-000001.h5 ]; do
         again
-        die "$tidemill" fit b.csv --store store "${options[@]}" --quiet
+        die --kept "$tidemill" fit b.csv --store store "${options[@]}" --quiet
     done
 }
 die_in_the_middle
@@ -196,7 +207,7 @@ if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=64m tmpfs small 2
         mount -o remount,size=64m small
         cp -a first small/store
         used=$(du -sk small/store | cut -f1) need=$((bytes / 1024))
-        mount -o remount,size=$((used + need * 2 * k / (rounds + 1) + 200))k small
+        mount -o remount,size=$((used + need * 15 * k / rounds / 10 + 60))k small # it takes twice the generation
         rc=0
         fit b.csv small/store --quiet >log 2>&1 || rc=$?
         [ $rc = 7 ] || { bad "a full disk ended with $rc"; break; }

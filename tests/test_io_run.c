@@ -280,12 +280,12 @@ Test(run, the_report_names_the_station_that_bounds_the_run) {
 Test(run, the_bounding_station_is_the_one_whose_absence_shortens_most) {
     tide_report r = {.read = {5.0, 0.0}, .fit = {7.0, 0.0}, .write = {3.0, 0.0}, .finish_s = 1.0, .plan_s = 1.0};
     double without;
-    r.intake.source_s = 4.0;
+    r.source_s = 4.0;
     cr_assert_eq(tide_report_bound(&r, &without), TIDE_STATION_FITTING);
     cr_assert_float_eq(without, 6.0, 1e-12); /* reading 5, then publishing 1 */
     cr_assert_float_eq(tide_report_station_s(&r, TIDE_STATION_INTAKE), 1.0, 1e-12);
     r.read.busy_s = 9.0;
-    r.intake.source_s = 2.0;
+    r.source_s = 2.0;
     cr_assert_eq(tide_report_bound(&r, &without), TIDE_STATION_INTAKE);
     cr_assert_float_eq(without, 8.0, 1e-12);
     r.finish_s = 30.0;
