@@ -27,6 +27,7 @@ typedef struct tide_ets_kept {
     double *value[2];  /* [1] infinite where there is none */
     double *status[2]; /* [1] TIDE_QN_FAILED until its search has ended */
     double *usable;    /* [1] 1 where the lane takes this form */
+    double *bar;       /* [1] an objective above it cannot matter any more (fit.h); infinite: all may */
 } tide_ets_kept;
 
 /* Workspace of a fit: everything that a form needs besides the problem's own scratch. */
@@ -46,17 +47,18 @@ typedef struct tide_ets_work {
 
 /* Doubles a lane of tide_ets_kept for n parameters. */
 TIDE_FN size_t tide_ets_kept_size(int n) {
-    return 5 + 2 * (size_t)n;
+    return 6 + 2 * (size_t)n;
 }
 
 TIDE_FN tide_ets_kept tide_ets_kept_place(double *at, int n, size_t tide_stride) {
     (void)tide_stride;
     tide_ets_kept kept;
     kept.usable = at;
+    kept.bar = at + TIDE_STRIDE;
     for (int turn = 0; turn < 2; ++turn) {
-        kept.value[turn] = at + (size_t)(1 + turn) * TIDE_STRIDE;
-        kept.status[turn] = at + (size_t)(3 + turn) * TIDE_STRIDE;
-        kept.x[turn] = at + (5 + (size_t)turn * (size_t)n) * TIDE_STRIDE;
+        kept.value[turn] = at + (size_t)(2 + turn) * TIDE_STRIDE;
+        kept.status[turn] = at + (size_t)(4 + turn) * TIDE_STRIDE;
+        kept.x[turn] = at + (6 + (size_t)turn * (size_t)n) * TIDE_STRIDE;
     }
     return kept;
 }
