@@ -249,7 +249,7 @@ static void time_parts(int steps, int season) {
  * ------------------------------------------------------------------------------------- */
 
 #ifndef RANGE
-#define RANGE 16 /* tiles at a time, as in host/backend_cpu.c */
+#define RANGE 32 /* tiles at a time, as in host/backend_cpu.c */
 #endif
 
 static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec, const tide_tiles *tiles) {
