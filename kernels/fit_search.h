@@ -227,10 +227,13 @@ TIDE_FN void tide_fit_rounds(tide_ets_form form, tide_ets_problem *p, const tide
                 tide_ets_warm_shut(q, w->last_start, round);
                 tide_boxqn_start(q, NULL, gentle);
             }
-            tide_ets_note_start(w, n_states, round == 1);
+            int group = w->keep > 1 ? tide_ets_start_group(form, round <= w->n_starts ? round - 1 : 0) : -1;
+            tide_ets_note_start(w, n_states, round == 1, group);
             if (round == 1)
                 last = tide_ets_warm_rounds(w);
             if (round == last) {
+                if (group >= 0)
+                    tide_ets_rank_starts(w);
                 tide_ets_warm_once(w);
                 return;
             }
