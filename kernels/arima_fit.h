@@ -19,8 +19,8 @@
 
 #define TIDE_LOG_2PI 1.8378770664093453
 
-#define TIDE_ARIMA_LOOSE 1e-2 /* tolerance of the screening */
-#define TIDE_ARIMA_WINDOW 2.0 /* of the criterion: orders that are polished */
+#define TIDE_ARIMA_LOOSE 5e-2 /* tolerance of the screening */
+#define TIDE_ARIMA_WINDOW 2.5 /* of the criterion: orders that are polished */
 
 /* An order's fit. */
 typedef struct tide_arima_task {
@@ -381,7 +381,7 @@ TIDE_FN void tide_arima_bounds(const tide_boxqn *q, const tide_arima_task *task)
 
 TIDE_FN void tide_arima_rounds(const tide_fit_block *first, const tide_arima_flight_work *w, const tide_arima_task *task) {
     const tide_boxqn *q = &w->q;
-    const double first_lambda = 1e-2;
+    const double first_lambda = 1e-3;
     tide_arima_feed feed;
     tide_arima_flight_begin(&feed, first, w, task);
     feed.end = first->n_blocks * TIDE_LANES * (size_t)task->keep;
@@ -535,8 +535,10 @@ TIDE_FN void tide_arima_fit_order(const tide_fit_block *first, int at) {
     task.shape = tide_arima_shape_of(task.order, spec->season, fixed ? 1.0 : spec->arima.root_min, first->stride);
     task.tolerance = fixed ? 1e-6 : task.polish ? 1e-5 : TIDE_ARIMA_LOOSE;
     task.rounds = (double)spec->arima.max_iterations;
-    task.starts = fixed ? 8 : 0;
-    task.keep = task.polish ? 2 : 1;
+    const tide_arima_order *o = &task.order;
+    const int simple = (o->p + o->q <= 1) & (o->P + o->Q <= 1); /* one maximum, as a rule */
+    task.starts = !fixed ? 0 : simple ? 4 : 8;
+    task.keep = task.polish && !(fixed && simple) ? 2 : 1;
     tide_arima_flight_work w = tide_arima_flight_place(first, &task.shape);
     w.q.tolerance = task.tolerance;
     w.q.round_limit = task.rounds;
