@@ -258,7 +258,7 @@ static void share_out(int32_t rule, int n_sets, const int *fitted, const double 
         else if (perfect)
             share[g] = error[g] == 0.0;
         else
-            share[g] = isfinite(error[g]) ? 1.0 / error[g] : 0.0;
+            share[g] = isfinite(error[g]) ? 1.0 / (error[g] * error[g]) : 0.0;
         total += share[g];
     }
     for (int g = 0; g < n_sets; ++g)
