@@ -101,7 +101,7 @@ const tide_config_key tide_config_keys[] = {
     {"models", "models", TIDE_KEY_SET, AT(fit.families), 0, 0, families + 1, COMPUTE, "LIST",
      "model families to choose from"},
     {"across", "across", TIDE_KEY_CHOICE, AT(across), 0, 0, acrosses, TRAIN, "RULE",
-     "several families: backtest: weights by their errors on the last season, kept out of a first fit; mean: equal "
+     "several families: backtest: weights by their squared errors on the last season, kept out of a first fit; mean: equal "
      "weights; criterion: the best by the criterion, whose values compare between ARIMA and others only roughly"},
 
     {"ets.forms", "ets-forms", TIDE_KEY_SET, AT(fit.ets_forms), 0, 0, forms, COMPUTE, "LIST",

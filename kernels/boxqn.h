@@ -24,7 +24,7 @@
 
 /* Large functions that every form shares: called, not inlined. */
 #if defined(__CUDACC__)
-#define TIDE_CALLED static __host__ __device__ __noinline__
+#define TIDE_CALLED static __host__ __device__ __noinline__ __attribute__((unused))
 #else
 #define TIDE_CALLED static __attribute__((noinline, unused))
 #endif
