@@ -190,6 +190,10 @@ tide_status tide_plan_build(tide_plan *plan, const tide_panel *panel, tide_error
     tiles->y = (double *)(void *)(base + y_at);
     tiles->y_count = y_count;
     tiles->warm = NULL;
+    tiles->xreg = NULL;
+    tiles->xreg_rows = 0;
+    tiles->xreg_at = NULL;
+    tiles->xreg_ols = NULL;
 
     size_t offset = 0;
     for (size_t T = 0; T < n_tiles; ++T) {

@@ -122,12 +122,12 @@ TIDE_FN int tide_arima_valid_at(tide_arima_order o, int m) {
 TIDE_FN tide_arima_order tide_arima_largest(const tide_arima_spec *s, int m) {
     tide_arima_order o;
     int seasonal = tide_arima_seasonal(m);
-    o.p = s->max_p;
-    o.q = s->max_q;
-    o.P = seasonal ? s->max_P : 0;
-    o.Q = seasonal ? s->max_Q : 0;
-    o.d = s->max_d;
-    o.D = seasonal ? s->max_D : 0;
+    o.p = s->fixed ? s->p : s->max_p;
+    o.q = s->fixed ? s->q : s->max_q;
+    o.P = !seasonal ? 0 : s->fixed ? s->P : s->max_P;
+    o.Q = !seasonal ? 0 : s->fixed ? s->Q : s->max_Q;
+    o.d = s->d > s->max_d ? s->d : s->max_d;
+    o.D = !seasonal ? 0 : s->D > s->max_D ? s->D : s->max_D;
     o.constant = 1;
     o.boxcox = s->boxcox != TIDE_BOXCOX_NONE;
     o.fourier = s->max_fourier;

@@ -58,7 +58,8 @@ typedef struct tide_arima_data {
     int n_constant;        /* 0 or 1 */
     const double *constant; /* [1] value of the constant's column; 0: the lane has none */
     int n_reg;
-    const double *reg; /* [n_reg*rows] further regressors, differenced; column j from j*rows on */
+    const double *reg; /* [n_reg*reg_rows] further regressors, differenced; column j from row j*reg_rows on */
+    int reg_rows;
 } tide_arima_data;
 
 TIDE_FN int tide_arima_columns(const tide_arima_data *d) {
@@ -152,7 +153,7 @@ TIDE_FN void tide_arima_column(const tide_arima_data *d, int c, int t, double *o
     } else if (j < d->n_missing + d->n_constant) {
         TIDE_EACH_LANE(k) out[k] = TIDE_AT(d->constant, 0, k);
     } else {
-        const double *x = d->reg + (size_t)(j - d->n_missing - d->n_constant) * (size_t)d->rows * TIDE_STRIDE;
+        const double *x = d->reg + (size_t)(j - d->n_missing - d->n_constant) * (size_t)d->reg_rows * TIDE_STRIDE;
         TIDE_EACH_LANE(k) out[k] = TIDE_AT(x, t, k);
     }
 }

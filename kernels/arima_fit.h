@@ -35,8 +35,11 @@ typedef struct tide_arima_feed {
     int n_missing[TIDE_LANES];
 } tide_arima_feed;
 
-TIDE_FN int tide_arima_n_params(const tide_arima_task *task) {
-    return task->shape.k + task->order.constant + 1;
+/* n_params of lane k: coefficients and the variance. */
+TIDE_FN int tide_arima_n_params(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_task *task, int k) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    return task->shape.k + task->order.constant + 2 * (int)TIDE_AT(c->pairs, 0, k) + b->spec->arima.xreg + 1;
 }
 
 /* Marks the lanes that the order is fitted for; returns whether any is. */
@@ -50,7 +53,7 @@ TIDE_FN int tide_arima_takes(const tide_fit_block *b, const tide_arima_carry *c,
     for (int k = 0; k < TIDE_LANES; ++k) {
         double third = TIDE_AT(c->present, 0, k) / 3.0, season = (double)b->spec->season;
         int has = TIDE_AT(c->constant, 0, k) != 0.0;
-        int ok = TIDE_AT(c->nu, 0, k) > (double)(tide_arima_n_params(task) + 1) && (!o->constant || has);
+        int ok = TIDE_AT(c->nu, 0, k) > (double)(tide_arima_n_params(b, c, task, k) + 1) && (!o->constant || has);
         if (spec->fixed)
             ok = ok && (o->constant || !has);
         else
@@ -81,6 +84,7 @@ TIDE_FN void tide_arima_flight_begin(tide_arima_feed *feed, const tide_fit_block
     tide_arima_fill(w->weight, TIDE_ARIMA_WEIGHTS, 0.0, tide_stride);
     tide_arima_fill(w->n, 1, 0.0, tide_stride);
     tide_arima_fill(w->constant, 1, 0.0, tide_stride);
+    tide_arima_fill(w->reg, tide_arima_regressors(&b->spec->arima) * b->rows, 0.0, tide_stride);
     tide_arima_fill(w->begin, 1, 0.0, tide_stride);
     tide_arima_fill(w->q.status, 1, TIDE_QN_FAILED, tide_stride);
     tide_arima_fill(w->q.x, task->shape.k, 0.0, tide_stride);
@@ -103,6 +107,22 @@ TIDE_FN void tide_arima_load(tide_arima_feed *feed, const tide_fit_block *b, con
         TIDE_AT(w->missing, j, k) = TIDE_AT(c->missing, j, from);
     for (int j = 0; j < TIDE_ARIMA_WEIGHTS; ++j)
         TIDE_AT(w->weight, j, k) = TIDE_AT(c->weight, j, from);
+    for (int j = 0; j < tide_arima_regressors(&b->spec->arima); ++j) {
+        const int lag[TIDE_ARIMA_WEIGHTS] = {0, 1, 2, b->spec->season, b->spec->season + 1, b->spec->season + 2};
+        const int skip = (int)(TIDE_AT(c->steps, 0, from)) - rows;
+        double *reg = w->reg + (size_t)j * (size_t)b->rows * TIDE_STRIDE;
+        for (int t = 0; t < rows; ++t) {
+            double x = 0.0;
+            for (int i = 0; i < TIDE_ARIMA_WEIGHTS; ++i) {
+                double weight = TIDE_AT(c->weight, i, from);
+                if (weight != 0.0)
+                    x = tide_fma(weight, tide_arima_regressor(b, c, j, t + skip - lag[i], from), x);
+            }
+            TIDE_AT(reg, t, k) = x;
+        }
+        for (int t = rows; t < feed->filled[k]; ++t)
+            TIDE_AT(reg, t, k) = 0.0;
+    }
     TIDE_AT(w->n, 0, k) = (double)rows;
     TIDE_AT(w->constant, 0, k) = task->order.constant ? TIDE_AT(c->constant, 0, from) : 0.0;
     feed->rows[k] = feed->filled[k] = rows;
@@ -123,8 +143,9 @@ TIDE_FN tide_arima_data tide_arima_flight(const tide_arima_feed *feed, const tid
     d.weight = w->weight;
     d.n_constant = task->order.constant;
     d.constant = w->constant;
-    d.n_reg = 0;
-    d.reg = NULL;
+    d.n_reg = tide_arima_regressors(&b->spec->arima);
+    d.reg = w->reg;
+    d.reg_rows = b->rows;
     for (int k = 0; k < TIDE_LANES; ++k) {
         d.rows = feed->rows[k] > d.rows ? feed->rows[k] : d.rows;
         d.n_missing = feed->n_missing[k] > d.n_missing ? feed->n_missing[k] : d.n_missing;
@@ -384,7 +405,7 @@ TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *
                                const tide_arima_data *d, const tide_arima_task *task, int k) {
     size_t tide_stride = b->stride, lane = tide_fit_lane(b, k);
     (void)tide_stride;
-    const int m = b->spec->season, n_params = tide_arima_n_params(task);
+    const int m = b->spec->season, n_params = tide_arima_n_params(b, c, task, k);
     const double nu = TIDE_AT(c->nu, 0, k), steps = TIDE_AT(c->steps, 0, k);
     const int boxcox = b->spec->arima.boxcox != TIDE_BOXCOX_NONE;
     const double scale = boxcox ? 1.0 : b->tiles->scale[lane];
@@ -392,6 +413,9 @@ TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *
     o.d = (int)TIDE_AT(c->d, 0, k);
     o.D = (int)TIDE_AT(c->D, 0, k);
     o.boxcox = boxcox;
+    o.fourier = (int)TIDE_AT(c->pairs, 0, k);
+    o.xreg = b->spec->arima.xreg;
+    const int terms = 2 * b->spec->arima.max_fourier, n_reg = tide_arima_regressors(&b->spec->arima);
     const int n_coef = tide_arima_n_coef(o), n_state = tide_arima_n_state(o, m), r = task->shape.r;
     /* the states of columns are of no more use: room for both */
     double *coef = w->eval.x, *state = coef + (size_t)n_coef * TIDE_STRIDE, constant = 0.0;
@@ -401,6 +425,11 @@ TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *
         constant = TIDE_AT(w->eval.beta, 1 + d->n_missing, k) + TIDE_AT(c->mean, 0, k) / TIDE_AT(c->constant, 0, k);
         TIDE_AT(coef, tide_arima_constant_at(o), k) = constant * scale;
     }
+    const int reg_at = 1 + d->n_missing + d->n_constant; /* first regressor among the columns */
+    for (int j = 0; j < n_reg; ++j)
+        if (j < 2 * o.fourier || j >= terms)
+            TIDE_AT(coef, tide_arima_beta_at(o) + (j < terms ? j : j - terms + 2 * o.fourier), k) =
+                TIDE_AT(w->eval.beta, reg_at + j, k) * scale;
     if (boxcox)
         TIDE_AT(coef, tide_arima_lambda_at(o), k) = TIDE_AT(c->lambda, 0, k);
     TIDE_AT(coef, tide_arima_steps_at(o), k) = steps;
@@ -412,7 +441,12 @@ TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *
         double g = o.d + o.D == 0 ? 1.0 : (double)(t + 1), z = TIDE_AT(c->z, t, k);
         for (int j = 0; j < (int)TIDE_AT(c->n_missing, 0, k); ++j)
             z += TIDE_AT(c->missing, j, k) == (double)(t - skip) ? TIDE_AT(w->eval.beta, 1 + j, k) : 0.0;
-        TIDE_AT(state, r + i, k) = tide_fma(-constant, g, z) * scale;
+        if (o.constant)
+            z = tide_fma(-constant, g, z);
+        for (int j = 0; j < n_reg; ++j)
+            if (j < 2 * o.fourier || j >= terms)
+                z = tide_fma(-TIDE_AT(w->eval.beta, reg_at + j, k), tide_arima_regressor(b, c, j, t, k), z);
+        TIDE_AT(state, r + i, k) = z * scale;
     }
     tide_fit_member v;
     v.family = TIDE_FAMILY_ARIMA;
@@ -445,7 +479,7 @@ TIDE_FN void tide_arima_gather_block(const tide_fit_block *b, const tide_arima_c
         if (!(TIDE_AT(entry, 0, k) < TIDE_INF))
             continue;
         double loglik = tide_arima_loglik(b, c, k, TIDE_AT(c->value[0], 0, k));
-        double criterion = tide_criterion_value(b->spec->criterion, loglik, tide_arima_n_params(task),
+        double criterion = tide_criterion_value(b->spec->criterion, loglik, tide_arima_n_params(b, c, task, k),
                                                 (int)TIDE_AT(c->nu, 0, k));
         if (!(criterion < TIDE_AT(c->best, 0, k)))
             continue;

@@ -74,6 +74,8 @@ typedef struct tide_arima_model {
     tide_transform transform;
     const double *coef, *state;
     size_t stride;
+    const double *xreg; /* (xreg_rows, order.xreg) from the step after the last on */
+    int64_t xreg_rows;
 } tide_arima_model;
 
 TIDE_FN double tide_arima_coef(const tide_arima_model *a, int row) {
@@ -84,7 +86,8 @@ TIDE_FN double tide_arima_coef(const tide_arima_model *a, int row) {
 TIDE_FN int tide_arima_model_of(const tide_member_view *v, int season, tide_arima_model *out) {
     tide_arima_model a;
     a.order = tide_arima_order_of(v->form);
-    if (v->family != TIDE_FAMILY_ARIMA || !tide_arima_valid_at(a.order, season) || a.order.xreg)
+    if (v->family != TIDE_FAMILY_ARIMA || !tide_arima_valid_at(a.order, season) ||
+        (a.order.xreg && (!v->xreg || v->xreg_columns != a.order.xreg)))
         return 0;
     a.m = season;
     a.r = tide_arima_r(a.order, season);
@@ -94,6 +97,8 @@ TIDE_FN int tide_arima_model_of(const tide_member_view *v, int season, tide_arim
     a.coef = v->coef;
     a.state = v->state;
     a.stride = v->stride;
+    a.xreg = v->xreg;
+    a.xreg_rows = v->xreg_rows;
     double steps = tide_arima_coef(&a, tide_arima_steps_at(a.order));
     if (!(steps >= (double)a.lags && steps <= 2147483647.0))
         return 0;
@@ -236,6 +241,11 @@ TIDE_FN double tide_arima_regression(const tide_arima_model *a, int h) {
         sum = tide_arima_coef(a, tide_arima_constant_at(o)) * (o.d + o.D > 0 ? (double)t : 1.0);
     for (int j = 0; j < 2 * o.fourier; ++j)
         sum = tide_fma(tide_arima_coef(a, tide_arima_beta_at(o) + j), tide_fourier(j, t, a->m), sum);
+    if (o.xreg && h > a->xreg_rows)
+        return TIDE_NAN; /* the regressors end before: no forecast */
+    for (int j = 0; j < o.xreg; ++j)
+        sum = tide_fma(tide_arima_coef(a, tide_arima_beta_at(o) + 2 * o.fourier + j),
+                       a->xreg[(size_t)(h - 1) * (size_t)o.xreg + (size_t)j], sum);
     return sum;
 }
 

@@ -4,7 +4,7 @@
  * Memory in doubles a lane; N = longest series of the range, t = entries of the list of orders, K = most coordinates:
  *
  *     carry    z [N] | w [N] | missing [64] | weight [6] | kept [2(K+2)] | table [t(K+1)] | scalars
- *     scratch  in flight: w [N], missing [64], weight [6], scalars | boxqn | arima_eval.h | arima_fisher.h
+ *     scratch  in flight: w [N], missing [64], weight [6], scalars | boxqn | arima_fisher.h | regressors [N each] | arima_eval.h
  *              (or, at the beginning, that of the orders of differences)
  *
  * The carry is one for each block of a range, the scratch is one for the range. A table entry is the optimum of an order:
@@ -72,21 +72,19 @@ TIDE_FN int tide_arima_k_most(const tide_arima_spec *s, int m) {
     return all < s->max_order ? all : s->max_order;
 }
 
-/* An order at least as large as each of the list, for sizes. */
-TIDE_FN tide_arima_order tide_arima_widest(const tide_arima_spec *s, int m) {
-    tide_arima_order o = tide_arima_largest(s, m);
-    if (s->fixed) {
-        o.p = s->p;
-        o.q = s->q;
-        o.P = tide_arima_seasonal(m) ? s->P : 0;
-        o.Q = tide_arima_seasonal(m) ? s->Q : 0;
-    }
-    return o;
+/* Regressors of a likelihood, at most: Fourier terms, then the shared ones. */
+TIDE_FN int tide_arima_regressors(const tide_arima_spec *s) {
+    return 2 * s->max_fourier + s->xreg;
 }
 
 /* ---- memory ---- */
 
-enum { TIDE_ARIMA_KEEP = 2, TIDE_ARIMA_COLUMNS = 1 + TIDE_ARIMA_MISSING_MAX + 1 };
+enum { TIDE_ARIMA_KEEP = 2 };
+
+/* Columns of a likelihood, at most. */
+TIDE_FN int tide_arima_columns_most(const tide_arima_spec *s) {
+    return 1 + TIDE_ARIMA_MISSING_MAX + 1 + tide_arima_regressors(s);
+}
 
 typedef struct tide_arima_carry {
     double *z, *w;                  /* [N] the stretch, gaps filled; its differences, TIDE_NAN past their end */
@@ -98,11 +96,13 @@ typedef struct tide_arima_carry {
     double *n_missing, *flat;       /* [1] dummies; 1: all differences are equal */
     double *constant, *mean;        /* [1] value of the constant's column, 0 where there is none; mean of w */
     double *lambda, *jacobian;      /* [1] of Box-Cox; sum of log dz/dy over what counts */
+    double *first, *pairs;          /* [1] step of the tile that the stretch begins at; pairs of Fourier terms */
     double *usable, *best;          /* [1] of the order at hand; criterion of the member so far */
 } tide_arima_carry;
 
 typedef struct tide_arima_flight_work {
     double *w, *missing, *weight, *n, *constant; /* of the series in flight */
+    double *reg;                                 /* [regressors*N] likewise, differenced */
     tide_boxqn q;
     double *begin; /* [1] */
     tide_arima_work eval;
@@ -114,7 +114,13 @@ TIDE_FN size_t tide_arima_carry_size(const tide_fit_spec *spec, int32_t rows) {
         return 0;
     size_t k = (size_t)tide_arima_k_most(&spec->arima, spec->season);
     return 2 * (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + TIDE_ARIMA_KEEP * (k + 2) +
-           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 1) + 14;
+           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 1) + 16;
+}
+
+/* Least squares on the Fourier terms and an intercept, before d and D are chosen. */
+TIDE_FN size_t tide_arima_ols_size(const tide_arima_spec *s) {
+    size_t n = 2 * (size_t)s->max_fourier + 2;
+    return n * (n + 1) / 2 + n;
 }
 
 TIDE_FN size_t tide_arima_search_size(const tide_fit_spec *spec, int32_t rows) {
@@ -122,11 +128,12 @@ TIDE_FN size_t tide_arima_search_size(const tide_fit_spec *spec, int32_t rows) {
         return 0;
     int k = tide_arima_k_most(&spec->arima, spec->season);
     tide_arima_shape s =
-        tide_arima_shape_of(tide_arima_widest(&spec->arima, spec->season), spec->season, 1.0, 1);
-    size_t search = tide_boxqn_size(k, k) + 1 + tide_arima_work_size(&s, rows, TIDE_ARIMA_COLUMNS, TIDE_ARIMA_MISSING_MAX) +
-                    tide_arima_fisher_size(k, rows) + (size_t)s.k + 2 * (size_t)k,
+        tide_arima_shape_of(tide_arima_largest(&spec->arima, spec->season), spec->season, 1.0, 1);
+    size_t search = tide_boxqn_size(k, k) + 1 +
+                    tide_arima_work_size(&s, rows, tide_arima_columns_most(&spec->arima), TIDE_ARIMA_MISSING_MAX) +
+                    (size_t)tide_arima_regressors(&spec->arima) * (size_t)rows + tide_arima_fisher_size(k, rows) + (size_t)s.k + 2 * (size_t)k,
            before = (size_t)rows + tide_arima_diff_elements(rows, spec->season) +
-                    tide_guerrero_elements(rows, spec->season);
+                    tide_guerrero_elements(rows, spec->season) + tide_arima_ols_size(&spec->arima);
     return (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + 2 + (search > before ? search : before);
 }
 
@@ -158,6 +165,8 @@ TIDE_FN tide_arima_carry tide_arima_carry_place(const tide_fit_block *b) {
     TIDE_PLACE_ARIMA_(mean, 1);
     TIDE_PLACE_ARIMA_(lambda, 1);
     TIDE_PLACE_ARIMA_(jacobian, 1);
+    TIDE_PLACE_ARIMA_(first, 1);
+    TIDE_PLACE_ARIMA_(pairs, 1);
     TIDE_PLACE_ARIMA_(usable, 1);
     TIDE_PLACE_ARIMA_(best, 1);
     c.table = at;
@@ -187,7 +196,9 @@ TIDE_FN tide_arima_flight_work tide_arima_flight_place(const tide_fit_block *b, 
     w.begin = at;
     at += TIDE_STRIDE;
     at = tide_arima_fisher_place(&w.fisher, s->k, b->rows, b->stride, at);
-    tide_arima_work_place(&w.eval, s, b->rows, TIDE_ARIMA_COLUMNS, TIDE_ARIMA_MISSING_MAX, at);
+    w.reg = at;
+    at += (size_t)tide_arima_regressors(&b->spec->arima) * (size_t)b->rows * TIDE_STRIDE;
+    tide_arima_work_place(&w.eval, s, b->rows, tide_arima_columns_most(&b->spec->arima), TIDE_ARIMA_MISSING_MAX, at);
     return w;
 }
 

@@ -129,6 +129,12 @@ typedef struct tide_tiles {
     double *warm;             /* NULL, or coefficients to start from: coefficient c of form f for lane k of tile T at
                                  [(T*TIDE_WARM_ROWS + f*TIDE_ETS_COEF_ROWS + c)*32 + k]; TIDE_NAN = none, and for
                                  alpha (c = 0): the lane starts this form cold */
+    /* Shared regressors, NULL where spec.arima.xreg (K) is 0: */
+    const double *xreg;       /* [xreg_rows*K] row-major, the same for all lanes; borrowed from the run */
+    size_t xreg_rows;
+    int32_t *xreg_at;         /* [n_tiles*32] row of the lane's first step */
+    double *xreg_ols;         /* [n_tiles*32*K] coefficients of least squares for the scaled values: c of lane k of
+                                 tile T at [(T*K + c)*32 + k]; d and D are chosen on what they leave */
 } tide_tiles;
 
 /* Results of one batch: caller's memory, one block (tide_results_bytes, tide_results_map in results.h). */
@@ -139,6 +145,7 @@ typedef struct tide_results {
     uint8_t *n_members;       /* [n_series] 0..slots */
     int32_t *n_obs;           /* [n_series] values present */
     double *scale;            /* [n_series] */
+    int32_t *xreg_next;       /* [n_series] row of the regressors at the step after the last; 0 without any */
     uint8_t *family;          /* [slots*n_series] tide_family */
     uint32_t *form;           /* [slots*n_series] tide_ets_form_id where the family is one of TIDE_FAMILIES_ETS,
                                  tide_arima_form where it is ARIMA, else 0 */
@@ -150,6 +157,10 @@ typedef struct tide_results {
     double *criterion;        /* [slots*n_series] the value of spec.criterion (AICc unless told) */
     double *coef;             /* [slots*coef_rows*n_series] */
     double *state;            /* [slots*state_rows*n_series] final states; see each family for their order */
+    /* Not in the block: shared regressors (xreg_rows, xreg_columns) row-major, for forecasts; borrowed, may be NULL */
+    const double *xreg;
+    size_t xreg_rows;
+    int32_t xreg_columns;
 } tide_results;
 
 /* What to forecast: the same for all series of a call. */

@@ -9,6 +9,7 @@
  *
  * Same bits as the CPU: --fmad=false, correctly rounded division and square root, __fma_rn where the source
  * says tide_fma, and no function of the CUDA math library. */
+#include "kernels/arima_cuda.h"
 #include "kernels/batch_cuda.h"
 #include "kernels/device_body.h"
 #include "kernels/device_plan.h"
@@ -125,7 +126,7 @@ static cudaEvent_t event_of(void *event) {
 /* ---- the table ---- */
 
 static size_t workspace(const tide_fit_spec *spec, int32_t rows) {
-    return tide_fit_workspace(spec, rows);
+    return tide_device_workspace(spec, rows);
 }
 
 static size_t forecast_workspace(const tide_forecast_spec *spec, int n_members) {
@@ -239,6 +240,7 @@ static tide_cuda_code fit(tide_device *d, int slot, const tide_device_fit *f) {
         candidate_kernel(id)<<<blocks, block, 0, stream>>>(*f);
         CUDA_TRY(d, cudaGetLastError());
     }
+    CUDA_TRY(d, tide_arima_launch(f, blocks, block, stream));
     fit_end<<<blocks, block, 0, stream>>>(*f);
     CUDA_TRY(d, cudaGetLastError());
     CUDA_TRY(d, cudaEventRecord(event_of(d->slot[slot].end), stream));

@@ -8,6 +8,7 @@
 #define TIDE_DEVICE_BODY_H
 
 #include "kernels/batch_cuda.h"
+#include "kernels/arima_fit.h"
 #include "kernels/fit.h"
 #include "kernels/members.h"
 
@@ -22,6 +23,8 @@ TIDE_FN tide_fit_block tide_device_block_of(const tide_device_fit *f, size_t g) 
     b.carry = f->workspace + g;
     b.scratch = b.carry + tide_fit_carry_size(&f->spec) * f->threads;
     b.y_flight = NULL;
+    b.arima_carry = b.arima_scratch = NULL;
+    b.arima_carry_size = 0;
     b.stride = f->threads;
     b.out = (tide_results *)&f->results; /* a table of pointers: written through, never itself */
     return b;
@@ -40,6 +43,30 @@ TIDE_FN void tide_device_candidate(const tide_device_fit *f, size_t g, int id) {
 TIDE_FN void tide_device_end(const tide_device_fit *f, size_t g) {
     tide_fit_block b = tide_device_block_of(f, g);
     tide_fit_end(&b);
+}
+
+/* Doubles of workspace a thread: those of the search of ARIMA models come after the others. */
+static inline size_t tide_device_workspace(const tide_fit_spec *spec, int32_t rows) {
+    return tide_fit_workspace(spec, rows) + tide_arima_carry_size(spec, rows) + tide_arima_search_size(spec, rows);
+}
+
+/* Entries of the list of orders: a launch each. */
+static inline int tide_device_orders(const tide_fit_spec *spec) {
+    return tide_fit_wants(spec, TIDE_FAMILY_ARIMA) ? tide_arima_list_length(&spec->arima, spec->season) : 0;
+}
+
+/* Before the first order. */
+enum { TIDE_DEVICE_ARIMA_BEGIN = -1 };
+
+TIDE_FN void tide_device_arima(const tide_device_fit *f, size_t g, int at) {
+    tide_fit_block b = tide_device_block_of(f, g);
+    b.arima_carry_size = tide_arima_carry_size(&f->spec, b.rows);
+    b.arima_carry = f->workspace + g + tide_fit_workspace(&f->spec, b.rows) * f->threads;
+    b.arima_scratch = b.arima_carry + b.arima_carry_size * f->threads;
+    if (at == TIDE_DEVICE_ARIMA_BEGIN)
+        tide_arima_begin(&b);
+    else
+        tide_arima_fit_order(&b, at);
 }
 
 /* 1 when the spec asks for candidate `id`: others are not launched. */

@@ -9,10 +9,10 @@
  *
  * Memory. A slot's device block; its page-locked host block ends where the workspace begins:
  *
- *     | order | length | scale | outcome | rows | offset | y | warm | results (results.h) | workspace |
- *     '---------------- one upload ---------------------------------'---- one download ---'
+ *     | order | length | scale | outcome | rows | offset | y | warm | xreg, its rows and least squares | results | workspace |
+ *     '---------------- one upload ----------------------------------------------------------------'- download '
  *
- * `warm` takes no room where the tiles have none.
+ * `warm` and `xreg` take no room where the tiles have none.
  *
  * On the device, lane g is series g of the batch: results come back in the batch's own order, n_series =
  * lanes, and the host scatters them to the panel's order while the device computes the next batch. (The other
@@ -60,8 +60,8 @@ typedef struct tide_device_layout {
     int32_t rows;            /* steps of the longest tile */
     size_t y_first, y_count; /* the batch's part of the tiles' y */
     size_t order_at, length_at, scale_at, outcome_at, rows_at, offset_at,
-        y_at, warm_at; /* bytes from the block's start */
-    size_t warm_bytes; /* 0: none */
+        y_at, warm_at, xreg_at, xreg_row_at, xreg_ols_at; /* bytes from the block's start */
+    size_t warm_bytes, xreg_bytes, xreg_row_bytes, xreg_ols_bytes; /* 0: none */
     size_t input_bytes;
     size_t results_at, results_bytes;
     size_t workspace_at, workspace_bytes;
@@ -90,6 +90,15 @@ static inline tide_device_layout tide_device_layout_of(const tide_fit_spec *spec
     l.y_at = tide_device_place(&at, l.y_count * sizeof(double));
     l.warm_bytes = tiles->warm ? l.lanes * TIDE_WARM_ROWS * sizeof(double) : 0;
     l.warm_at = tide_device_place(&at, l.warm_bytes);
+    if (tiles->xreg) {
+        size_t k = (size_t)spec->arima.xreg;
+        l.xreg_bytes = tiles->xreg_rows * k * sizeof(double);
+        l.xreg_row_bytes = l.lanes * sizeof(int32_t);
+        l.xreg_ols_bytes = l.lanes * k * sizeof(double);
+    }
+    l.xreg_at = tide_device_place(&at, l.xreg_bytes);
+    l.xreg_row_at = tide_device_place(&at, l.xreg_row_bytes);
+    l.xreg_ols_at = tide_device_place(&at, l.xreg_ols_bytes);
     l.input_bytes = at;
     tide_results r;
     memset(&r, 0, sizeof r);
@@ -161,6 +170,12 @@ static inline void tide_device_stage(const tide_tiles *tiles, tide_device_range 
     memcpy(host + l->y_at, tiles->y + l->y_first, l->y_count * sizeof(double));
     if (l->warm_bytes)
         memcpy(host + l->warm_at, tiles->warm + lane0 * TIDE_WARM_ROWS, l->warm_bytes);
+    if (l->xreg_bytes) {
+        memcpy(host + l->xreg_at, tiles->xreg, l->xreg_bytes);
+        memcpy(host + l->xreg_row_at, tiles->xreg_at + lane0, l->xreg_row_bytes);
+        memcpy(host + l->xreg_ols_at, tiles->xreg_ols + lane0 * (l->xreg_ols_bytes / sizeof(double) / l->lanes),
+               l->xreg_ols_bytes);
+    }
 }
 
 /* The launch that works on a device block with that map. */
@@ -182,6 +197,12 @@ static inline tide_device_fit tide_device_fit_of(const tide_fit_spec *spec, tide
     f.tiles.y = (double *)(void *)(device + l->y_at);
     f.tiles.y_count = l->y_count;
     f.tiles.warm = l->warm_bytes ? (double *)(void *)(device + l->warm_at) : NULL;
+    if (l->xreg_bytes) {
+        f.tiles.xreg = (const double *)(const void *)(device + l->xreg_at);
+        f.tiles.xreg_rows = l->xreg_bytes / sizeof(double) / (size_t)spec->arima.xreg;
+        f.tiles.xreg_at = (int32_t *)(void *)(device + l->xreg_row_at);
+        f.tiles.xreg_ols = (double *)(void *)(device + l->xreg_ols_at);
+    }
     f.results.n_series = l->lanes;
     f.results.slots = spec->slots;
     f.results.coef_rows = tide_coef_rows(spec);
@@ -196,6 +217,7 @@ static inline tide_device_fit tide_device_fit_of(const tide_fit_spec *spec, tide
     X(n_members, 1)                                                                                          \
     X(n_obs, 1)                                                                                              \
     X(scale, 1)                                                                                              \
+    X(xreg_next, 1)                                                                                          \
     X(family, (size_t)(r)->slots)                                                                            \
     X(form, (size_t)(r)->slots)                                                                              \
     X(converged, (size_t)(r)->slots)                                                                         \
@@ -228,7 +250,7 @@ static inline void tide_device_scatter(const tide_tiles *tiles, tide_device_rang
 /* A device batch of a forecast: consecutive series. Inputs are their results and keys, outputs mean, lo, hi.
  */
 typedef struct tide_forecast_layout {
-    size_t results_at, key_at, input_bytes;
+    size_t results_at, key_at, xreg_at, xreg_bytes, input_bytes;
     size_t mean_at, lo_at, hi_at, output_bytes; /* outputs lie together from mean_at on */
     size_t host_bytes;
     size_t workspace_at, device_bytes;
@@ -257,6 +279,8 @@ static inline tide_forecast_layout tide_forecast_layout_of(const tide_forecast_s
     size_t at = 0, values = (size_t)spec->horizon * n * sizeof(double), levels = (size_t)spec->n_levels;
     l.results_at = tide_device_place(&at, tide_results_map(&r, NULL));
     l.key_at = tide_device_place(&at, n * sizeof(uint64_t));
+    l.xreg_bytes = all->xreg ? all->xreg_rows * (size_t)all->xreg_columns * sizeof(double) : 0;
+    l.xreg_at = tide_device_place(&at, l.xreg_bytes);
     l.input_bytes = at;
     l.mean_at = tide_device_place(&at, values);
     l.lo_at = tide_device_place(&at, values * levels);
@@ -295,6 +319,8 @@ static inline void tide_forecast_stage(const tide_results *all, const uint64_t *
         memcpy(host + l->key_at, key + first, n * sizeof *key);
     else
         memset(host + l->key_at, 0, n * sizeof(uint64_t));
+    if (l->xreg_bytes)
+        memcpy(host + l->xreg_at, all->xreg, l->xreg_bytes);
 }
 
 static inline tide_device_forecast tide_device_forecast_of(const tide_forecast_spec *spec,
@@ -306,6 +332,11 @@ static inline tide_device_forecast tide_device_forecast_of(const tide_forecast_s
     f.spec = *spec;
     f.n = n;
     f.results = tide_device_results_like(all, n, device + l->results_at);
+    if (l->xreg_bytes) {
+        f.results.xreg = (const double *)(const void *)(device + l->xreg_at);
+        f.results.xreg_rows = all->xreg_rows;
+        f.results.xreg_columns = all->xreg_columns;
+    }
     f.key = (const uint64_t *)(const void *)(device + l->key_at);
     f.mean = (double *)(void *)(device + l->mean_at);
     f.lo = spec->n_levels > 0 ? (double *)(void *)(device + l->lo_at) : NULL;

@@ -560,6 +560,7 @@ TIDE_FN void tide_fit_end(const tide_fit_block *b) {
         r->n_members[i] = (uint8_t)members;
         r->n_obs[i] = shut_out ? 0 : (int32_t)TIDE_AT(f.n_obs, 0, k);
         r->scale[i] = b->tiles->scale[lane];
+        r->xreg_next[i] = b->tiles->xreg ? b->tiles->xreg_at[lane] + b->tiles->length[lane] : 0;
         tide_fit_clear(r, i, members);
     }
 }

@@ -15,6 +15,10 @@ typedef struct tide_member_view {
     double scale; /* of the series: Box-Cox transforms y/scale */
     const double *coef, *state; /* element r at coef[r*stride] */
     size_t stride;
+    /* Shared regressors from the step after the last one on, (xreg_rows, xreg_columns) row-major; may be NULL. */
+    const double *xreg;
+    int64_t xreg_rows;
+    int32_t xreg_columns;
 } tide_member_view;
 
 #endif

@@ -28,6 +28,9 @@ TIDE_FN int tide_members_of(const tide_results *r, size_t i, tide_member_view me
         member[j].coef = r->coef + slot * (size_t)r->coef_rows * n + i;
         member[j].state = r->state + slot * (size_t)r->state_rows * n + i;
         member[j].stride = n;
+        member[j].xreg = r->xreg ? r->xreg + (size_t)r->xreg_next[i] * (size_t)r->xreg_columns : NULL;
+        member[j].xreg_rows = r->xreg ? (int64_t)r->xreg_rows - r->xreg_next[i] : 0;
+        member[j].xreg_columns = r->xreg_columns;
     }
     return count;
 }

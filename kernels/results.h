@@ -44,6 +44,7 @@ static inline size_t tide_results_map(tide_results *r, void *block) {
     TIDE_PLACE_(n_members, uint8_t, n);
     TIDE_PLACE_(n_obs, int32_t, n);
     TIDE_PLACE_(scale, double, n);
+    TIDE_PLACE_(xreg_next, int32_t, n);
     TIDE_PLACE_(family, uint8_t, m);
     TIDE_PLACE_(form, uint32_t, m);
     TIDE_PLACE_(converged, uint8_t, m);

@@ -7,7 +7,7 @@
 #             store's format description
 #   io/       io/, host/, kernels/
 #   libpq only in io/postgres*.c, HDF5 only in io/store_write*.c, cJSON only in host/config*.c,
-#   SQLite only in io/, zlib only in io/csv*.c
+#   SQLite only in io/, zlib only in io/csv*.c, cuBLAS only in kernels/linalg_cuda.cu
 #
 # usage: tests/check_layers.sh [ROOT]     prints a line a violation; first proves on a copy that each rule can fail.
 set -euo pipefail
@@ -67,6 +67,8 @@ violations() {
         includes "${kernels[@]}" "${host[@]}" | only '<(sqlite3|zlib)\.h>')
     report "CUDA headers only in kernels/*.cu" < <(
         includes "${all[@]}" | only '<(cuda|cublas|cub/|nv)' | none '^kernels/[a-z0-9_]*\.cuh?:')
+    report "cuBLAS only in kernels/linalg_cuda.cu" < <(
+        includes "${all[@]}" | only '<cublas' | none '^kernels/linalg_cuda\.cu:')
     report "no include by a relative path" < <(includes "${all[@]}" | only '"\.\.?/')
     report "only the command line ends the process or prints" < <(
         grep -nHE '(^|[^a-zA-Z_])(_?exit|abort|printf|puts)[[:space:]]*\(' "${host[@]}" "${io[@]}" /dev/null |
@@ -100,6 +102,7 @@ io/store_read.c|#include <hdf5.h>
 io/a.c|#include <cjson/cJSON.h>
 host/a.c|#include <sqlite3.h>
 host/backend.c|#include <cuda_runtime.h>
+kernels/batch_cuda.cu|#include <cublas_v2.h>
 tests/test_a.c|#include "../host/a.h"
 io/a.c|    exit(1);
 CASES

@@ -63,7 +63,12 @@ static void fit_candidate(const tide_device_fit *f, size_t g, int id) {
     }
 }
 
-/* id: a candidate, or -1 for begin, -2 for end. The last block has threads past the end, as on a GPU. */
+static void fit_arima(const tide_device_fit *f, size_t g, int at) {
+    tide_device_arima(f, g, at);
+}
+
+/* id: a candidate, or -1 for begin, -2 for end, or ARIMA + an order of its list. The last block has threads past the end, as on a GPU. */
+enum { ARIMA = 1000 };
 static void launch(const tide_device_fit *f, int block, int id) {
     size_t blocks = tide_device_blocks(f->threads, block);
     for (size_t b = 0; b < blocks; ++b)
@@ -75,7 +80,9 @@ static void launch(const tide_device_fit *f, int block, int id) {
                 fit_begin(f, g);
             if (id == -2)
                 fit_end(f, g);
-            if (id >= 0)
+            if (id >= ARIMA + TIDE_DEVICE_ARIMA_BEGIN)
+                fit_arima(f, g, id - ARIMA);
+            else if (id >= 0)
                 fit_candidate(f, g, id);
         }
 }
@@ -85,6 +92,9 @@ void emulated_fit(const tide_device_fit *f, int block) {
     for (int id = 0; id < TIDE_CANDIDATES; ++id)
         if (tide_device_wants(&f->spec, id))
             launch(f, block, id);
+    for (int at = TIDE_DEVICE_ARIMA_BEGIN; at < tide_device_orders(&f->spec); ++at)
+        if (tide_device_orders(&f->spec) > 0)
+            launch(f, block, ARIMA + at);
     launch(f, block, -2);
 }
 
@@ -96,7 +106,7 @@ static void run_forecast(const tide_device_forecast *f) {
 /* ---- the table ---- */
 
 static size_t workspace(const tide_fit_spec *spec, int32_t rows) {
-    return tide_fit_workspace(spec, rows);
+    return tide_device_workspace(spec, rows);
 }
 
 static size_t forecast_workspace(const tide_forecast_spec *spec, int n_members) {

@@ -10,6 +10,7 @@
 #include "tests/device_emulated.h"
 
 #include "kernels/device_plan.h"
+#include "kernels/linalg.h"
 
 typedef struct tally {
     int passed, failed;
@@ -161,6 +162,37 @@ static void run_case(tally *t, machines *m, const backend_case *c) {
     tide_panel_free(&x.panel);
 }
 
+/* Products of slices by cuBLAS against the CPU's. */
+static void compare_linalg(tally *t) {
+    enum { N = 5000, S = 3000, A = 33 };
+    tide_linalg cpu, gpu;
+    char why[96];
+    tide_linalg_cpu(&cpu);
+    if (!tide_linalg_cublas(0, &gpu, why, sizeof why)) {
+        printf("skip products by cuBLAS: %s\n", why);
+        return;
+    }
+    double *a = malloc(sizeof *a * N * A), *b = malloc(sizeof *b * N * S), s[TIDE_SLICES];
+    double *want = malloc(sizeof *want * A * S), *got = malloc(sizeof *got * A * S);
+    uint64_t state = 1;
+    for (size_t i = 0; i < (size_t)N * A || i < (size_t)N * S; ++i) {
+        state = state * 6364136223846793005ull + 1442695040888963407ull;
+        tide_slice((double)(int64_t)state * 0x1p-63, s);
+        if (i < (size_t)N * A)
+            a[i] = s[i % TIDE_SLICES];
+        if (i < (size_t)N * S)
+            b[i] = s[(i + 1) % TIDE_SLICES];
+    }
+    cpu.cross(cpu.self, N, A, S, a, b, want);
+    int failed = gpu.cross(gpu.self, N, A, S, a, b, got);
+    check(t, !failed && memcmp(want, got, sizeof *want * A * S) == 0, "products of slices", gpu.name);
+    gpu.close(gpu.self);
+    free(a);
+    free(b);
+    free(want);
+    free(got);
+}
+
 int main(int argc, char **argv) {
     int quick = 0, emulated = 0;
     tide_backend_options options = {.devices = NULL};
@@ -202,6 +234,7 @@ int main(int argc, char **argv) {
           m.gpu.note(m.gpu.self));
     m.gpu.close(m.gpu.self);
     m.cpu.close(m.cpu.self);
+    compare_linalg(&t);
     printf("%d passed, %d failed\n", t.passed, t.failed);
     return t.failed > 0;
 }

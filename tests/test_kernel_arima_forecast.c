@@ -222,7 +222,7 @@ static void walk_of(walk *w, double lambda, double scale, double last, double si
     *w = (walk){.coef = {lambda, 40.0},
                 .state = {0.0, lambda == 0.0 ? log(last / scale) : (pow(last / scale, lambda) - 1.0) / lambda}};
     w->v = (tide_member_view){TIDE_FAMILY_ARIMA, tide_arima_form(o), 40, 1.0, sigma * sigma, scale, w->coef,
-                              w->state, 1};
+                              w->state, 1, NULL, 0, 0};
 }
 
 Test(arima_forecast, logarithm_gives_lognormal_median_mean_and_limits) {
@@ -321,7 +321,7 @@ Test(arima_forecast, limits_without_bound_are_cut_and_leave_the_mixtures_other_l
     double coef[4] = {1.0}, state[3] = {11.0};
     tide_member_view v[2] = {w.v, w.v};
     v[0].weight = 0.02;
-    v[1] = (tide_member_view){TIDE_FAMILY_ETS, TIDE_ETS_ANN, 40, 0.98, 1.0, 1.0, coef, state, 1};
+    v[1] = (tide_member_view){TIDE_FAMILY_ETS, TIDE_ETS_ANN, 40, 0.98, 1.0, 1.0, coef, state, 1, NULL, 0, 0};
     cr_assert(forecast(&spec, v, 2, mean, lo, hi));
     double lambda[2] = {-1.0, 1.0}, below = 0.0;
     below += 0.02 * tide_normal_cdf((tide_boxcox_forward(hi[0], lambda[0]) - w.state[1]) / 0.2);
