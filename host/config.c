@@ -36,7 +36,7 @@ void tide_config_init(tide_config *cfg) {
     cfg->fit.temperature = 12.0;
     cfg->fit.min_weight = 0.01;
     /* The limits of R's auto.arima(). */
-    cfg->fit.arima = (tide_arima_spec){.max_p = 5,
+    cfg->arima.spec = (tide_arima_spec){.max_p = 5,
                                        .max_q = 5,
                                        .max_P = 2,
                                        .max_Q = 2,
@@ -530,6 +530,7 @@ static tide_status check_arima(tide_config *cfg, int32_t season, tide_error *err
     const int32_t *order = cfg->arima.order, *seasonal = cfg->arima.seasonal;
     const char *boxcox = cfg->arima.boxcox;
     const int fixed = order[0] >= 0;
+    *a = cfg->arima.spec;
     a->constant = cfg->arima.constant;
     a->boxcox = !boxcox || strcmp(boxcox, "none") == 0 ? TIDE_BOXCOX_NONE
                 : strcmp(boxcox, "auto") == 0          ? TIDE_BOXCOX_ESTIMATED

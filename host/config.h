@@ -30,6 +30,7 @@ typedef struct tide_config {
     tide_intake_options intake; /* freq, from_ds, to_ds are filled from the above */
     tide_fit_spec fit;
     struct {              /* tide_config_check puts these into fit.arima */
+        tide_arima_spec spec; /* as given; its order, Box-Cox and constant are in what follows */
         int32_t order[3], seasonal[3]; /* p, d, q and P, D, Q of a fixed order; -1: search */
         char *boxcox;     /* "none", "auto", or lambda */
         int constant;

@@ -82,7 +82,11 @@ Test(config, a_dump_reads_back_as_the_same_config) {
                                   {"predict.format", "json"},
                                   {"backend.isa", "avx2"},
                                   {"intake.gather", "true"},
-                                  {"ets.penalty", "0.1"}};
+                                  {"ets.penalty", "0.1"},
+                                  {"across", "mean"},
+                                  {"arima.order", "2,1,0"},
+                                  {"arima.seasonal", "0,1,1"},
+                                  {"arima.boxcox", "auto"}};
     for (size_t i = 0; i < sizeof set / sizeof set[0]; ++i)
         cr_assert_eq(tide_config_set(&cfg, set[i][0], set[i][1], &err), TIDE_OK, "%s", err.message);
     char *first = tide_config_dump(&cfg);
@@ -106,7 +110,7 @@ Test(config, what_is_wrong_is_named_by_its_path) {
         {"{}x", "line 1: not JSON"},
         {"{\n\"freq\": }", "line 2: not JSON"},
         {"[]", "must be an object"},
-        {"{\"frequency\": \"M\"}", "frequency: no such key; allowed here: source, freq, season, models, ets"},
+        {"{\"frequency\": \"M\"}", "frequency: no such key; allowed here: source, freq, season, models, across, ets"},
         {"{\"ets\": {\"form\": 1}}", "ets.form: no such key; allowed here: forms, mode"},
         {"{\"ets\": 3}", "ets: must be an object"},
         {"{\"ets.mode\": \"average\"}", "ets.mode: no such key"},
@@ -132,6 +136,23 @@ Test(config, what_is_wrong_is_named_by_its_path) {
         {"{\"memory\": \"5X\"}", "memory: '5X'"},
         {"{\"memory\": \"1K\"}", "memory: '1K'"},
         {"{\"memory\": \"99999999999999999999\"}", "memory:"},
+        {"{\"arima\": {\"order\": [0, 1]}}", "arima.order: '0,1' is not three whole numbers, such as 0,1,1"},
+        {"{\"arima\": {\"order\": [0, 1, 1, 1]}}", "arima.order: '0,1,1,1' is not three"},
+        {"{\"arima\": {\"order\": [0, 1.5, 1]}}", "arima.order: '0,1.5,1' is not three"},
+        {"{\"arima\": {\"order\": \"0,1,1\"}}", "arima.order: must be a list of numbers"},
+        {"{\"arima\": {\"order\": [6, 0, 0]}}", "arima.order: '6,0,0': 6 is too large an order, at most 5"},
+        {"{\"arima\": {\"order\": [0, 3, 0]}}", "arima.order: '0,3,0': 3 differences are too many, at most 2"},
+        {"{\"season\": 12, \"arima\": {\"seasonal\": [0, 1, 1]}}", "arima.seasonal goes with arima.order"},
+        {"{\"arima\": {\"order\": [0, 1, 1], \"seasonal\": [0, 1, 1]}}", "a season of 1 has no seasonal terms"},
+        {"{\"season\": 365, \"arima\": {\"order\": [0, 1, 1], \"seasonal\": [1, 0, 0]}}", "a season of 365 has no seasonal"},
+        {"{\"season\": 12, \"arima\": {\"order\": [0, 1, 1], \"seasonal\": [0, 2, 1]}}", "2 seasonal differences, at most 1"},
+        {"{\"season\": 12, \"arima\": {\"order\": [0, 1, 1], \"d\": \"2\"}}", "arima.d and arima.seasonal_d are for a search"},
+        {"{\"arima\": {\"seasonal_d\": \"1\"}}", "a season of 1 has no differences"},
+        {"{\"arima\": {\"boxcox\": \"log\"}}", "arima.boxcox: 'log' is not none, auto, or a number from -1 to 2"},
+        {"{\"arima\": {\"boxcox\": \"2.5\"}}", "arima.boxcox: '2.5'"},
+        {"{\"arima\": {\"root_min\": 0.9}}", "arima.root_min: '0.90000000000000002' is not a number from 1 to 10"},
+        {"{\"models\": [\"arima\"], \"season\": 4, \"arima\": {\"fourier\": 3}}", "arima.fourier: 3 pairs are more than a season of 4 has"},
+        {"{\"across\": \"best\"}", "across: 'best' is not one of backtest, mean, criterion"},
         {"{\"predict\": {\"levels\": [95, 80]}}", "levels must ascend"},
         {"{\"predict\": {\"levels\": [0]}}", "predict.levels: '0' is not a percentage"},
         {"{\"predict\": {\"levels\": [1,2,3,4,5,6,7,8,9]}}", "more than 8 levels"},
@@ -183,6 +204,43 @@ Test(config, nothing_of_any_key_is_set_by_a_wrong_value) {
         free(after);
         tide_config_free(&cfg);
     }
+}
+
+Test(config, a_fixed_order_of_arima_is_the_whole_of_its_spec) {
+    tide_config cfg;
+    tide_error err;
+    tide_config_init(&cfg);
+    const char *const set[][2] = {{"models", "arima"}, {"season", "12"}, {"arima.order", "2,1,0"}};
+    for (size_t i = 0; i < sizeof set / sizeof set[0]; ++i)
+        cr_assert_eq(tide_config_set(&cfg, set[i][0], set[i][1], &err), TIDE_OK, "%s", err.message);
+    cr_assert_eq(tide_config_check(&cfg, &err), TIDE_OK, "%s", err.message);
+    const tide_arima_spec *a = &cfg.fit.arima;
+    cr_expect(a->fixed && a->p == 2 && a->d == 1 && a->q == 0 && a->P == 0 && a->D == 0 && a->Q == 0);
+    cr_expect_eq(a->constant, 1, "one difference: a drift, unless told otherwise");
+    cr_expect_eq(a->max_order, 2);
+    cr_expect_eq(a->boxcox, TIDE_BOXCOX_NONE);
+    tide_config_set(&cfg, "arima.seasonal", "0,1,1", &err);
+    tide_config_set(&cfg, "arima.boxcox", "0", &err);
+    cr_assert_eq(tide_config_check(&cfg, &err), TIDE_OK, "%s", err.message);
+    cr_expect(a->D == 1 && a->Q == 1 && a->constant == 0, "no constant beyond one difference");
+    cr_expect(a->boxcox == TIDE_BOXCOX_GIVEN && a->lambda == 0.0);
+    tide_config_free(&cfg);
+}
+
+Test(config, a_search_of_arima_has_the_limits_of_r) {
+    tide_config cfg;
+    tide_error err;
+    tide_config_init(&cfg);
+    tide_config_set(&cfg, "models", "ets,arima", &err);
+    tide_config_set(&cfg, "freq", "M", &err);
+    tide_config_set(&cfg, "arima.boxcox", "auto", &err);
+    cr_assert_eq(tide_config_check(&cfg, &err), TIDE_OK, "%s", err.message);
+    const tide_arima_spec *a = &cfg.fit.arima;
+    cr_expect(!a->fixed && a->d == -1 && a->D == -1 && a->max_p == 5 && a->max_q == 5 && a->max_P == 2 && a->max_Q == 2);
+    cr_expect(a->max_order == 5 && a->max_d == 2 && a->max_D == 1 && a->root_min == 1.01 && a->constant == 1);
+    cr_expect_eq(a->boxcox, TIDE_BOXCOX_ESTIMATED);
+    cr_expect_eq(cfg.fit.slots, TIDE_ETS_FORMS + 1, "a member of ARIMA beside those of ETS");
+    tide_config_free(&cfg);
 }
 
 Test(config, what_follows_from_freq_and_mode_is_filled_in) {

@@ -73,7 +73,7 @@ Test(store, every_field_comes_back_bit_for_bit) {
         tide_store_info info;
         tide_error err = {0};
         tide_store_get_info(store, &info);
-        cr_assert_eq(info.format_version, 1u);
+        cr_assert_eq(info.format_version, (uint32_t)TIDE_STORE_VERSION);
         cr_assert_eq(info.generation, 1u);
         cr_assert_eq(info.n_series, 4000u);
         cr_assert(info.freq.unit == TIDE_UNIT_MONTH && info.freq.multiple == 1);

@@ -171,7 +171,8 @@ Test(store_damage, file_that_shrinks_while_mapped_is_noticed) {
 Test(store_damage, impossible_headers_are_refused) {
     sample s = sample_make(300);
     tide_store_header good = fix_header(&s.file);
-    EXPECT_HEADER(version, 2, "format version 2");
+    EXPECT_HEADER(version, TIDE_STORE_VERSION + 1, "format version 3");
+    EXPECT_HEADER(version, TIDE_STORE_VERSION - 1, "format version 1");
     EXPECT_HEADER(version, 0, "format version 0");
     EXPECT_HEADER(magic[0], 'x', "not a model store");
     EXPECT_HEADER(user_block_bytes, 512, "block sizes");
@@ -257,6 +258,30 @@ Test(store_damage, borders_and_numbers_that_lead_astray_are_refused) {
     }
     expect_value(&s, TIDE_COL_FAMILY, 3, 77, "unknown family or form");
     expect_value(&s, TIDE_COL_FORM, 3, 77, "unknown family or form");
+    sample_free(&s);
+}
+
+/* An order of ARIMA fixes how many coefficients and states follow: no other one passes, whatever its bits. */
+Test(store_damage, orders_of_arima_that_are_not_those_of_the_rows_are_refused) {
+    sample s = sample_make(300);
+    tide_store_entry family = fix_entry(&s.file, TIDE_COL_FAMILY), form = fix_entry(&s.file, TIDE_COL_FORM);
+    uint64_t row = 0;
+    uint32_t was;
+    while (row < family.count && s.file.bytes[family.offset + row] != TIDE_FAMILY_ARIMA)
+        ++row;
+    cr_assert_lt(row, family.count, "the sample has members of family ARIMA");
+    memcpy(&was, s.file.bytes + form.offset + row * 4, 4);
+    expect_value(&s, TIDE_COL_FORM, row, was | 15u, "unknown family or form");         /* p = 15 */
+    expect_value(&s, TIDE_COL_FORM, row, was | 3u << 12, "unknown family or form");    /* d = 3 */
+    expect_value(&s, TIDE_COL_FORM, row, was | 1u << 31, "unknown family or form");    /* a bit that means nothing */
+    expect_value(&s, TIDE_COL_FORM, row, was | 31u << 18, "unknown family or form");   /* 31 pairs */
+    expect_value(&s, TIDE_COL_FORM, row, (was ^ 1u << 17), "not as many coefficients"); /* Box-Cox */
+    tide_arima_order o = tide_arima_order_of(was);
+    o.D = !o.D;
+    o.constant = 0;
+    if (tide_arima_n_coef(o) == tide_arima_n_coef(tide_arima_order_of(was)))
+        expect_value(&s, TIDE_COL_FORM, row, tide_arima_form(o), "not as many states");
+    expect_value(&s, TIDE_COL_FAMILY, row, TIDE_FAMILY_ETS, "");
     sample_free(&s);
 }
 

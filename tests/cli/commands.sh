@@ -42,6 +42,8 @@ ends 2 'did you mean --ets-forms' "an abbreviated flag" "$tidemill" fit x.csv --
 ends 2 '--jobs needs a value' "a flag without its value" "$tidemill" fit x.csv --jobs
 ends 2 "--jobs: 'two' is not a whole number" "an ill-typed flag" "$tidemill" fit x.csv --jobs two
 ends 2 "--ets-forms: 'AMM' is not one of ANN" "a form that does not exist" "$tidemill" fit x.csv --ets-forms ANN,AMM
+ends 2 "--arima-order: '0,1' is not three whole numbers" "an order of two numbers" "$tidemill" fit x.csv --arima-order 0,1
+ends 2 "--across: 'best' is not one of backtest, mean, criterion" "a rule that does not exist" "$tidemill" fit x.csv --across best
 ends 2 'takes one SOURCE' "two sources" "$tidemill" fit a.csv b.csv
 ends 2 'which SOURCE' "no source" "$tidemill" fit --store s
 ends 2 '--store DIR is needed' "no store" "$tidemill" fit a.csv
@@ -144,6 +146,24 @@ grep -q '^B,3,,,$' got && grep -q "no model for 'B'" err && ok "a series without
 "$tidemill" forecast none.csv --horizon 1 --level 80 --quiet >got2 2>err
 same "forecast shows it alike" got got2
 "$tidemill" predict none --all --horizon 1 --level 80 --format json 2>err | python3 -c 'import json, sys; assert json.load(sys.stdin)[1]["mean"] == [None]' 2>err && ok "and null in JSON" || bad "and null in JSON"
+
+# --- several families
+for rule in backtest mean criterion; do
+    "$tidemill" fit d.csv --store "a$rule" --freq M --models ets,snaive,drift --across $rule --quiet >out 2>err || bad "fit --across $rule"
+    predict "a$rule" >want.$rule 2>err && "$tidemill" forecast d.csv --freq M --models ets,snaive,drift --across $rule --horizon 6 --level 80,95 --quiet >got 2>err
+    same "--across $rule: forecast gives what fit and predict give" want.$rule got
+    "$tidemill" inspect "a$rule" --format csv | python3 -c '
+import csv, sys
+w, f = {}, {}
+for r in csv.DictReader(sys.stdin):
+    w[r["unique_id"]] = w.get(r["unique_id"], 0) + float(r["weight"])
+    f.setdefault(r["unique_id"], set()).add(r["family"])
+assert all(abs(x - 1) < 1e-12 for x in w.values()), w
+n = {len(x) for x in f.values()}
+assert n == {1} if sys.argv[1] == "criterion" else max(n) == 3, n' $rule 2>err && ok "--across $rule: weights sum to 1" || bad "--across $rule: weights sum to 1"
+done
+cmp -s want.backtest want.mean && bad "backtest and mean differ" || ok "backtest and mean differ"
+ends 0 'backtest +MASE [0-9]' "inspect shows the error of the backtest" "$tidemill" inspect abacktest --id S0000002
 
 # --- inspect, report, generations
 ends 0 '^outcomes +(short|fitted|not_converged) [0-9]+' "inspect shows outcomes" "$tidemill" inspect s
