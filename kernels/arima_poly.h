@@ -433,13 +433,12 @@ TIDE_FN void tide_arima_autocorrelate_back(const double *c_bar, const double *x,
     }
 }
 
-/* Everything from u: coef, phi, theta, m, f, feasible. */
-TIDE_CALLED void tide_arima_setup(const tide_arima_shape *s, const tide_arima_poly *w, const double *u) {
+/* Everything that follows from coef: phi, theta, m, f, feasible. */
+TIDE_FN void tide_arima_moments_of_coef(const tide_arima_shape *s, const tide_arima_poly *w) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     double *cs = w->c + (size_t)(s->q + 1) * TIDE_STRIDE;
     const double *ma = w->coef + (size_t)s->p * TIDE_STRIDE, *sma = ma + (size_t)(s->q + s->P) * TIDE_STRIDE;
-    tide_arima_coef_of(s, u, w->k, w->coef);
     tide_arima_products(s, w);
     tide_arima_gamma_u(s, w);
     tide_arima_autocorrelate(w->c, ma, s->q, tide_stride);
@@ -461,6 +460,12 @@ TIDE_CALLED void tide_arima_setup(const tide_arima_shape *s, const tide_arima_po
                 tide_arima_add(w->m, j, w->theta, s->theta.lag[i], w->psi, s->theta.lag[i] - j - 1, tide_stride);
     }
     TIDE_EACH_LANE(k) TIDE_AT(w->f, 0, k) = TIDE_AT(w->gw, 0, k);
+}
+
+/* Everything from u: coef, phi, theta, m, f, feasible. */
+TIDE_CALLED void tide_arima_setup(const tide_arima_shape *s, const tide_arima_poly *w, const double *u) {
+    tide_arima_coef_of(s, u, w->k, w->coef);
+    tide_arima_moments_of_coef(s, w);
 }
 
 /* Adds to phi_bar what gamma_u passes on; gamma_bar is used up. */
