@@ -154,7 +154,7 @@ TIDE_FN void tide_arima_begin_lane(const tide_fit_block *b, const tide_arima_car
     TIDE_AT(c->lambda, 0, k) = 1.0;
     TIDE_AT(c->first, 0, k) = (double)first;
     TIDE_AT(c->pairs, 0, k) = 0.0;
-    TIDE_AT(c->best, 0, k) = TIDE_INF;
+    TIDE_AT(c->best, 0, k) = TIDE_AT(c->screened, 0, k) = TIDE_INF;
     if (steps > 0 && (spec->arima.boxcox == TIDE_BOXCOX_NONE || tide_arima_transform(b, c, k, steps, work, s))) {
         const int most = (m - 1) / 2, xreg = spec->arima.boxcox == TIDE_BOXCOX_NONE ? spec->arima.xreg : 0;
         TIDE_AT(c->pairs, 0, k) = (double)(spec->arima.max_fourier < most ? spec->arima.max_fourier : most);

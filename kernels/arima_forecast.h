@@ -162,7 +162,7 @@ TIDE_FN void tide_arima_ahead_begin(const tide_arima_model *a, int gains, tide_c
     if (gains)
         tide_arima_moments_of_coef(&shape, &w);
     else
-        tide_arima_products(&shape, &w);
+        tide_arima_expand(&shape, &w);
     for (int i = 0; i < a->r; ++i)
         *tide_cell(s->phi, (size_t)i) = w.phi[(size_t)i * at.stride];
     int feasible = gains && *w.feasible != 0.0;

@@ -10,7 +10,7 @@ void TIDE_JOIN(tide_arima_lanes_, TIDE_LANES_NAME)(const tide_fit_block *range) 
         tide_fit_block b = tide_fit_block_at(range, i);
         tide_arima_begin(&b);
     }
-    const int entries = tide_arima_list_length(&range->spec->arima, range->spec->season);
-    for (int at = 0; at < entries; ++at)
+    const int launches = tide_arima_launches(&range->spec->arima, range->spec->season);
+    for (int at = 0; at < launches; ++at)
         tide_arima_fit_order(range, at);
 }

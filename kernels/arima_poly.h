@@ -257,7 +257,7 @@ TIDE_FN void tide_arima_coef_of(const tide_arima_shape *s, const double *x, doub
 }
 
 /* The products: phi and theta from coef. */
-TIDE_FN void tide_arima_products(const tide_arima_shape *s, const tide_arima_poly *w) {
+TIDE_FN void tide_arima_expand(const tide_arima_shape *s, const tide_arima_poly *w) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     const double *ar = w->coef, *ma = ar + (size_t)s->p * TIDE_STRIDE, *sar = ma + (size_t)s->q * TIDE_STRIDE,
@@ -284,7 +284,7 @@ TIDE_FN void tide_arima_products(const tide_arima_shape *s, const tide_arima_pol
 }
 
 /* Adds to coef_bar what the products pass on. */
-TIDE_FN void tide_arima_products_back(const tide_arima_shape *s, const tide_arima_poly *w) {
+TIDE_FN void tide_arima_expand_back(const tide_arima_shape *s, const tide_arima_poly *w) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     const size_t q = (size_t)s->p * TIDE_STRIDE, P = q + (size_t)s->q * TIDE_STRIDE, Q = P + (size_t)s->P * TIDE_STRIDE;
@@ -439,7 +439,7 @@ TIDE_FN void tide_arima_moments_of_coef(const tide_arima_shape *s, const tide_ar
     (void)tide_stride;
     double *cs = w->c + (size_t)(s->q + 1) * TIDE_STRIDE;
     const double *ma = w->coef + (size_t)s->p * TIDE_STRIDE, *sma = ma + (size_t)(s->q + s->P) * TIDE_STRIDE;
-    tide_arima_products(s, w);
+    tide_arima_expand(s, w);
     tide_arima_gamma_u(s, w);
     tide_arima_autocorrelate(w->c, ma, s->q, tide_stride);
     tide_arima_autocorrelate(cs, sma, s->Q, tide_stride);
@@ -563,7 +563,7 @@ TIDE_CALLED void tide_arima_setup_back(const tide_arima_shape *s, const tide_ari
     tide_arima_autocorrelate_back(w->c_bar, w->coef + q, w->coef_bar + q, s->q, tide_stride);
     tide_arima_autocorrelate_back(cs_bar, w->coef + Q, w->coef_bar + Q, s->Q, tide_stride);
     tide_arima_gamma_u_back(s, w);
-    tide_arima_products_back(s, w);
+    tide_arima_expand_back(s, w);
     const double one = 1.0 / s->radius, season = tide_arima_shrink(s->radius, s->m);
     tide_arima_step_up_back(w->coef_bar, w->k, u_bar, s->p, 1.0, one, w->triangle, tide_stride);
     tide_arima_step_up_back(w->coef_bar + q, w->k + q, u_bar + q, s->q, -1.0, one, w->triangle, tide_stride);

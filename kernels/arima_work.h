@@ -63,6 +63,12 @@ TIDE_FN int tide_arima_list_length(const tide_arima_spec *s, int m) {
     return s->fixed ? 2 : number;
 }
 
+/* Calls of tide_arima_fit_order that a search takes: each entry is screened, then each is polished where it may win; a fixed
+ * order has one of its two entries polished. */
+TIDE_FN int tide_arima_launches(const tide_arima_spec *s, int m) {
+    return s->fixed ? 2 : 2 * tide_arima_list_length(s, m);
+}
+
 /* Most coordinates of an order of the list. */
 TIDE_FN int tide_arima_k_most(const tide_arima_spec *s, int m) {
     int seasonal = tide_arima_seasonal(m);
@@ -98,6 +104,7 @@ typedef struct tide_arima_carry {
     double *lambda, *jacobian;      /* [1] of Box-Cox; sum of log dz/dy over what counts */
     double *first, *pairs;          /* [1] step of the tile that the stretch begins at; pairs of Fourier terms */
     double *usable, *best;          /* [1] of the order at hand; criterion of the member so far */
+    double *screened;               /* [1] best criterion of the screening */
 } tide_arima_carry;
 
 typedef struct tide_arima_flight_work {
@@ -114,7 +121,7 @@ TIDE_FN size_t tide_arima_carry_size(const tide_fit_spec *spec, int32_t rows) {
         return 0;
     size_t k = (size_t)tide_arima_k_most(&spec->arima, spec->season);
     return 2 * (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + TIDE_ARIMA_KEEP * (k + 2) +
-           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 1) + 16;
+           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 1) + 17;
 }
 
 /* Least squares on the Fourier terms and an intercept, before d and D are chosen. */
@@ -169,6 +176,7 @@ TIDE_FN tide_arima_carry tide_arima_carry_place(const tide_fit_block *b) {
     TIDE_PLACE_ARIMA_(pairs, 1);
     TIDE_PLACE_ARIMA_(usable, 1);
     TIDE_PLACE_ARIMA_(best, 1);
+    TIDE_PLACE_ARIMA_(screened, 1);
     c.table = at;
 #undef TIDE_PLACE_ARIMA_
     return c;

@@ -52,7 +52,7 @@ static inline size_t tide_device_workspace(const tide_fit_spec *spec, int32_t ro
 
 /* Entries of the list of orders: a launch each. */
 static inline int tide_device_orders(const tide_fit_spec *spec) {
-    return tide_fit_wants(spec, TIDE_FAMILY_ARIMA) ? tide_arima_list_length(&spec->arima, spec->season) : 0;
+    return tide_fit_wants(spec, TIDE_FAMILY_ARIMA) ? tide_arima_launches(&spec->arima, spec->season) : 0;
 }
 
 /* Before the first order. */

@@ -1,0 +1,461 @@
+/* test_kernel_arima_fit.c - the search of ARIMA models through the lane drivers: what must not matter to a bit, what a fit
+ * must reach (R's coefficients under the exact likelihood, in quadruple precision), and what the member says. */
+#include "host/panel.h"
+#include "host/plan.h"
+#include "kernels/fourier.h"
+#include "kernels/results.h"
+#include "tests/arima_reference.h"
+#include "tests/golden.h"
+
+#include <criterion/criterion.h>
+
+enum { LONGEST = 700 };
+
+static tide_fit_spec spec_of(int season, int max_order) {
+    tide_fit_spec s;
+    memset(&s, 0, sizeof s);
+    s.season = season;
+    s.families = 1u << TIDE_FAMILY_ARIMA;
+    s.slots = 1;
+    s.max_iterations = 100;
+    s.temperature = 2.0;
+    s.arima.max_p = s.arima.max_q = 3;
+    s.arima.max_P = s.arima.max_Q = 1;
+    s.arima.max_order = max_order;
+    s.arima.max_d = 2;
+    s.arima.max_D = 1;
+    s.arima.d = s.arima.D = -1;
+    s.arima.constant = 1;
+    s.arima.max_iterations = 100;
+    s.arima.root_min = 1.01;
+    return s;
+}
+
+static tide_fit_spec fixed_spec(int season, tide_arima_order o) {
+    tide_fit_spec s = spec_of(season, 5);
+    s.arima.fixed = 1;
+    s.arima.p = o.p;
+    s.arima.q = o.q;
+    s.arima.P = o.P;
+    s.arima.Q = o.Q;
+    s.arima.d = o.d;
+    s.arima.D = o.D;
+    s.arima.constant = o.constant;
+    return s;
+}
+
+static int drivers(const tide_lane_driver *list[4]) {
+    int n = 0;
+    list[n++] = &tide_lanes_scalar;
+    list[n++] = &tide_lanes_baseline;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        list[n++] = &tide_lanes_avx2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw"))
+        list[n++] = &tide_lanes_avx512;
+#endif
+    return n;
+}
+
+static const tide_lane_driver *widest(void) {
+    const tide_lane_driver *list[4];
+    return list[drivers(list) - 1];
+}
+
+static double unit(uint64_t a, uint64_t b) {
+    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull + 99u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+}
+
+/* Series i of the mixed batch: lengths 0 to 70, every kind of trouble among them. */
+static int mixed_series(int i, int season, double *y) {
+    uint64_t id = 31u + (uint64_t)i;
+    int n = i % 11 == 3 ? i % 9 : 24 + (int)(unit(id, 1) * 46.0), kind = i % 13;
+    double level = 10.0 + 300.0 * unit(id, 2), walk = 0.0;
+    for (int t = 0; t < n; ++t) {
+        walk += 0.1 * (unit(id, 2000u + (uint64_t)t) - 0.5);
+        double v = level * (1.0 + walk + 0.3 * (unit(id, 100u + (uint64_t)(t % season)) - 0.5) +
+                            0.1 * (unit(id, 1000u + (uint64_t)t) - 0.5));
+        if (kind == 1)
+            v = level;
+        if (kind == 2)
+            v = t % 5 ? 0.0 : v;
+        if (kind == 3)
+            v -= 1.2 * level;
+        if (kind == 4 && unit(id, 3000u + (uint64_t)t) < 0.3)
+            v = TIDE_NAN;
+        if (kind == 5)
+            v = t < 6 || t > n - 4 ? TIDE_NAN : v;
+        if (kind == 6)
+            v = TIDE_NAN;
+        if (kind == 7)
+            v *= 1e297;
+        if (kind == 8)
+            v *= 1e-312;
+        if (kind == 9)
+            v = 3.0 + 0.5 * t;
+        if (kind == 10)
+            v = t % 2 ? 1e180 * v : 1e-180 * v;
+        if (kind == 11)
+            v = t == 7 ? TIDE_NAN : v;
+        y[t] = v;
+    }
+    return n;
+}
+
+typedef struct batch {
+    tide_panel panel;
+    tide_plan plan;
+    tide_results r;
+} batch;
+
+static void batch_begin(batch *b) {
+    memset(b, 0, sizeof *b);
+    tide_panel_init(&b->panel);
+}
+
+static void batch_add(batch *b, const double *y, int n) {
+    cr_assert_eq(tide_panel_add(&b->panel, "x", 1, y, (size_t)n, 0, n > 0 ? n - 1 : 0, NULL), TIDE_OK);
+}
+
+static void batch_fit(batch *b, const tide_lane_driver *driver, const tide_fit_spec *spec) {
+    cr_assert_eq(tide_plan_build(&b->plan, &b->panel, NULL), TIDE_OK);
+    const tide_tiles *tiles = &b->plan.tiles;
+    b->r.n_series = b->panel.n_series;
+    b->r.slots = spec->slots;
+    b->r.coef_rows = tide_coef_rows(spec);
+    b->r.state_rows = tide_state_rows(spec);
+    size_t bytes = tide_results_map(&b->r, NULL);
+    void *block = aligned_alloc(64, bytes);
+    memset(block, 0x5a, bytes);
+    tide_results_map(&b->r, block);
+    size_t work_bytes = (driver->workspace_bytes(spec, tiles->rows[0], tiles->n_tiles) + 63) / 64 * 64;
+    void *work = aligned_alloc(64, work_bytes);
+    memset(work, 0x7f, work_bytes);
+    driver->fit_tiles(spec, tiles, 0, tiles->n_tiles, work, &b->r);
+    free(work);
+}
+
+static void batch_free(batch *b) {
+    free(b->r.outcome);
+    tide_plan_free(&b->plan);
+    tide_panel_free(&b->panel);
+}
+
+static void fit_one(batch *b, const double *y, int n, const tide_fit_spec *spec) {
+    batch_begin(b);
+    batch_add(b, y, n);
+    batch_fit(b, widest(), spec);
+}
+
+static void same_series(const batch *a, size_t i, const batch *b, size_t j, const char *what) {
+    const tide_results *p = &a->r, *q = &b->r;
+    size_t n = p->n_series, m = q->n_series;
+    cr_assert_eq(p->outcome[i], q->outcome[j], "%s: outcome of %zu", what, i);
+    cr_assert_eq(p->n_members[i], q->n_members[j], "%s: members of %zu", what, i);
+    for (size_t s = 0; s < (size_t)p->slots; ++s) {
+        cr_assert_eq(p->family[s * n + i], q->family[s * m + j], "%s: family of %zu", what, i);
+        cr_assert_eq(p->form[s * n + i], q->form[s * m + j], "%s: form of %zu: %x and %x", what, i, p->form[s * n + i],
+                     q->form[s * m + j]);
+        cr_assert_eq(p->n_params[s * n + i], q->n_params[s * m + j]);
+#define SAME(field, rows)                                                                                              \
+    for (size_t c = 0; c < (size_t)(rows); ++c)                                                                        \
+        cr_assert_eq(memcmp(&p->field[(s * (size_t)(rows) + c) * n + i], &q->field[(s * (size_t)(rows) + c) * m + j], 8), \
+                     0, "%s: %s %zu of series %zu, %.17g and %.17g", what, #field, c, i,                               \
+                     p->field[(s * (size_t)(rows) + c) * n + i], q->field[(s * (size_t)(rows) + c) * m + j]);
+        SAME(weight, 1)
+        SAME(sigma2, 1)
+        SAME(loglik, 1)
+        SAME(criterion, 1)
+        SAME(coef, p->coef_rows)
+        SAME(state, p->state_rows)
+    }
+}
+
+static void mixed_batch(batch *b, int n, int season) {
+    double y[LONGEST];
+    batch_begin(b);
+    for (int i = 0; i < n; ++i) {
+        int length = mixed_series(i, season, y);
+        batch_add(b, y, length);
+    }
+}
+
+Test(arima_fit, every_lane_count_gives_the_same_bits) {
+    const tide_lane_driver *list[4];
+    int n_drivers = drivers(list);
+    for (int which = 0; which < 3; ++which) {
+        const tide_arima_order order = {.p = 1, .d = 1, .q = 2, .Q = 1, .D = 1};
+        tide_fit_spec spec = which == 0 ? spec_of(4, 2) : which == 1 ? fixed_spec(4, order) : spec_of(1, 2);
+        if (which == 2) {
+            spec.families |= 1u << TIDE_FAMILY_NAIVE;
+            spec.slots = 2;
+            spec.arima.boxcox = TIDE_BOXCOX_ESTIMATED;
+        }
+        batch first;
+        mixed_batch(&first, 71, spec.season);
+        batch_fit(&first, list[0], &spec);
+        for (int d = 1; d < n_drivers; ++d) {
+            batch other;
+            mixed_batch(&other, 71, spec.season);
+            batch_fit(&other, list[d], &spec);
+            for (size_t i = 0; i < 71; ++i)
+                same_series(&first, i, &other, i, list[d]->name);
+            batch_free(&other);
+        }
+        batch_free(&first);
+    }
+}
+
+Test(arima_fit, a_series_alone_is_as_in_a_batch) {
+    tide_fit_spec spec = spec_of(4, 2);
+    batch all;
+    mixed_batch(&all, 65, 4);
+    batch_fit(&all, widest(), &spec);
+    int fitted = 0;
+    for (int i = 0; i < 65; i += 3) {
+        double y[LONGEST];
+        batch one;
+        int n = mixed_series(i, 4, y);
+        fit_one(&one, y, n, &spec);
+        same_series(&one, 0, &all, (size_t)i, "alone");
+        fitted += one.r.family[0] == TIDE_FAMILY_ARIMA;
+        batch_free(&one);
+    }
+    cr_assert_gt(fitted, 12);
+    batch_free(&all);
+}
+
+/* ---- R's fits ---- */
+
+static double coef_named(const char *text, const char *name, int number) {
+    char key[16];
+    snprintf(key, sizeof key, "%s%d=", name, number);
+    const char *at = strstr(text, key);
+    while (at && at > text && at[-1] != ';')
+        at = strstr(at + 1, key);
+    return at ? strtod(at + strlen(key), NULL) : 0.0;
+}
+
+typedef struct golden_case {
+    tide_arima_order order;
+    int m, n, skip;
+    double y[LONGEST];
+} golden_case;
+
+/* "(p,d,q)(P,D,Q)[m] kind"; 0 where it is something else. */
+static int order_of(const char *spec, tide_arima_order *o) {
+    int m;
+    char kind[16];
+    memset(o, 0, sizeof *o);
+    if (sscanf(spec, "(%d,%d,%d)(%d,%d,%d)[%d] %15s", &o->p, &o->d, &o->q, &o->P, &o->D, &o->Q, &m, kind) != 8)
+        return 0;
+    o->constant = strcmp(kind, "none") != 0;
+    return 1;
+}
+
+/* Exact log likelihood at coefficients, of the differenced values (missing ones with a dummy each). */
+static double exact(const golden_case *g, const double *ar, const double *ma, const double *sar, const double *sma) {
+    const int n = g->n - g->skip;
+    const tide_arima_order *o = &g->order;
+    static quad y[LONGEST], columns[REFERENCE_COLUMNS * LONGEST], gamma[LONGEST];
+    int n_missing = 0, n_col = 1;
+    double filled = 0.0;
+    for (int pass = 0; pass <= REFERENCE_COLUMNS; ++pass) { /* the data, then the dummies, then the constant */
+        int at = -1, count = 0;
+        for (int t = 0; t < g->n; ++t) {
+            int gone = g->y[t] != g->y[t];
+            at = gone && ++count == pass ? t : at;
+            filled = gone ? filled : g->y[t];
+            y[t] = pass == 0 ? filled : 0;
+        }
+        int last = pass > count;
+        if (last && !o->constant)
+            break;
+        for (int t = 0; last && t < g->n; ++t)
+            y[t] = o->d + o->D ? t + 1 : 1;
+        if (pass > 0 && !last)
+            y[at] = 1;
+        int length = g->n;
+        for (int D = 0; D < o->D; ++D, length -= g->m)
+            for (int t = 0; t < length - g->m; ++t)
+                y[t] = y[t + g->m] - y[t];
+        for (int d = 0; d < o->d; ++d, --length)
+            for (int t = 0; t < length - 1; ++t)
+                y[t] = y[t + 1] - y[t];
+        memcpy(columns + (size_t)pass * (size_t)n, y, (size_t)n * sizeof *y);
+        n_missing = count;
+        n_col = pass + 1;
+        if (last)
+            break;
+    }
+    reference_acvf(ar, o->p, ma, o->q, sar, o->P, sma, o->Q, g->m, gamma, n);
+    double q = reference_objective(gamma, n, columns, n_col, n_missing), nu = n - n_missing;
+    return -0.5 * (q + nu * (1.0 + 1.8378770664093453));
+}
+
+Test(arima_fit, exact_likelihoods_are_at_least_those_of_r) {
+    golden_table table;
+    golden_open(&table, "arima_fixed.csv");
+    static golden_case g;
+    char last[64] = "";
+    int fits = 0, worse = 0, better = 0;
+    while (golden_next(&table)) {
+        const char *name = golden_text(&table, "series"), *text = golden_text(&table, "coefs");
+        if (*golden_text(&table, "error") || !order_of(golden_text(&table, "spec"), &g.order))
+            continue;
+        if (strcmp(last, name) != 0)
+            g.n = golden_series(name, g.y, LONGEST, &g.m);
+        snprintf(last, sizeof last, "%s", name);
+        if (g.y[0] != g.y[0]) { /* a stretch begins with a value */
+            memmove(g.y, g.y + 1, (size_t)(g.n - 1) * sizeof *g.y);
+            --g.n;
+        }
+        const tide_arima_order o = g.order;
+        g.skip = tide_arima_diff_lags(o, g.m);
+        double theirs[4][8];
+        for (int i = 0; i < 8; ++i) {
+            theirs[0][i] = coef_named(text, "ar", i + 1);
+            theirs[1][i] = coef_named(text, "ma", i + 1);
+            theirs[2][i] = coef_named(text, "sar", i + 1);
+            theirs[3][i] = coef_named(text, "sma", i + 1);
+        }
+        double at_theirs = exact(&g, theirs[0], theirs[1], theirs[2], theirs[3]);
+        tide_fit_spec spec = fixed_spec(g.m, o);
+        batch b;
+        fit_one(&b, g.y, g.n, &spec);
+        cr_assert_eq(b.r.family[0], TIDE_FAMILY_ARIMA, "%s %s", name, golden_text(&table, "spec"));
+        tide_arima_order found = tide_arima_order_of(b.r.form[0]);
+        cr_assert_eq(memcmp(&found, &o, sizeof o), 0);
+        const double *c = b.r.coef; /* one series: element i at c[i] */
+        double ours = exact(&g, c, c + o.p, c + o.p + o.q, c + o.p + o.q + o.P);
+        cr_expect_float_eq(b.r.loglik[0], ours, 1e-4, "%s %s: %.9g, exact %.9g", name, golden_text(&table, "spec"),
+                           b.r.loglik[0], ours);
+        ++fits;
+        int is_worse = b.r.loglik[0] < at_theirs - 1e-3;
+        worse += is_worse;
+        better += b.r.loglik[0] > at_theirs + 1e-3;
+        if (is_worse)
+            printf("%s %s: %.6f, R's coefficients %.6f\n", name, golden_text(&table, "spec"), b.r.loglik[0], at_theirs);
+        batch_free(&b);
+    }
+    golden_close(&table);
+    printf("%d fits, %d worse than R, %d better\n", fits, worse, better);
+    cr_assert_gt(fits, 150);
+    cr_assert_leq(worse * 50, fits, "98 %% must be as good");
+}
+
+/* ---- members ---- */
+
+Test(arima_fit, a_drift_is_the_mean_difference) {
+    double y[60];
+    for (int t = 0; t < 60; ++t)
+        y[t] = 1000.0 + 3.0 * t + 5.0 * unit(1, (uint64_t)t);
+    tide_fit_spec spec = fixed_spec(1, (tide_arima_order){.d = 1, .constant = 1});
+    batch b;
+    fit_one(&b, y, 60, &spec);
+    double drift = (y[59] - y[0]) / 59.0, s = 0.0;
+    for (int t = 1; t < 60; ++t)
+        s += (y[t] - y[t - 1] - drift) * (y[t] - y[t - 1] - drift);
+    cr_assert_float_eq(b.r.coef[0], drift, 1e-12 * drift);
+    cr_assert_eq(b.r.coef[1], 60.0); /* steps */
+    cr_assert_float_eq(b.r.sigma2[0], s / 58.0, 1e-11 * s);
+    cr_assert_float_eq(b.r.state[1], y[59] - 60.0 * drift, 1e-10);
+    cr_assert_eq(b.r.n_params[0], 2);
+    cr_assert_float_eq(b.r.loglik[0], -0.5 * 59.0 * (log(s / 59.0) + 1.0 + log(2.0 * 3.14159265358979323846)), 1e-9);
+    batch_free(&b);
+}
+
+Test(arima_fit, fourier_terms_are_least_squares_where_noise_is_white) {
+    enum { N = 240, M = 60, TERMS = 4 };
+    double y[N];
+    for (int t = 0; t < N; ++t)
+        y[t] = 50.0 + 4.0 * tide_fourier(0, t + 1, M) - 3.0 * tide_fourier(3, t + 1, M) + unit(4, (uint64_t)t);
+    tide_fit_spec spec = fixed_spec(M, (tide_arima_order){.constant = 1});
+    spec.arima.max_fourier = 2;
+    batch b;
+    fit_one(&b, y, N, &spec);
+    cr_assert_eq(tide_arima_order_of(b.r.form[0]).fourier, 2);
+    /* over whole periods the terms are orthogonal */
+    double mean = 0.0;
+    for (int t = 0; t < N; ++t)
+        mean += y[t] / N;
+    cr_assert_float_eq(b.r.coef[0], mean, 1e-10);
+    for (int j = 0; j < TERMS; ++j) {
+        double beta = 0.0;
+        for (int t = 0; t < N; ++t)
+            beta += y[t] * tide_fourier(j, t + 1, M) * 2.0 / N;
+        cr_assert_float_eq(b.r.coef[1 + j], beta, 1e-10, "term %d: %g for %g", j, b.r.coef[1 + j], beta);
+    }
+    cr_assert_eq(b.r.n_params[0], 2 + TERMS);
+    batch_free(&b);
+}
+
+/* A missing value's place in the lags is its estimate: with (0,1,0), the mean of the neighbours. */
+Test(arima_fit, a_missing_value_is_estimated) {
+    double y[40];
+    for (int t = 0; t < 40; ++t)
+        y[t] = 100.0 + 10.0 * unit(9, (uint64_t)t);
+    y[38] = TIDE_NAN;
+    tide_fit_spec spec = fixed_spec(1, (tide_arima_order){.d = 2});
+    batch b;
+    fit_one(&b, y, 40, &spec);
+    cr_assert_eq(b.r.family[0], TIDE_FAMILY_ARIMA);
+    /* least squares of second differences: those at 38 and 39 hold it */
+    double a = 2.0 * y[37] - y[36], c = (y[39] + y[37]) / 2.0, estimate = (a + 4.0 * c) / 5.0;
+    cr_assert_float_eq(b.r.state[1], y[39], 1e-12 * y[39]);
+    cr_assert_float_eq(b.r.state[2], estimate, 1e-10 * estimate, "%.12g for %.12g", b.r.state[2], estimate);
+    batch_free(&b);
+}
+
+Test(arima_fit, the_grid_finds_no_less_than_its_parts) {
+    double y[LONGEST];
+    tide_fit_spec spec = spec_of(4, 3);
+    spec.arima.d = spec.arima.D = 1;
+    spec.arima.root_min = 1.0;
+    for (int i = 0; i < 3; ++i) {
+        int n = mixed_series(13 * i + 12, 4, y);
+        batch grid;
+        fit_one(&grid, y, n, &spec);
+        for (int p = 0; p <= 2; ++p)
+            for (int q = 0; q <= 1; ++q)
+                for (int Q = 0; Q + p + q <= 3 && Q <= 1; ++Q) {
+                    tide_fit_spec fixed = fixed_spec(4, (tide_arima_order){.p = p, .d = 1, .q = q, .D = 1, .Q = Q});
+                    batch b;
+                    fit_one(&b, y, n, &fixed);
+                    cr_expect_leq(grid.r.criterion[0], b.r.criterion[0] + 0.05, "series %d (%d,1,%d)(0,1,%d): %g, %g", i, p,
+                                  q, Q, grid.r.criterion[0], b.r.criterion[0]);
+                    batch_free(&b);
+                }
+        batch_free(&grid);
+    }
+}
+
+Test(arima_fit, outcomes_are_those_of_every_family) {
+    double y[LONGEST];
+    tide_fit_spec spec = spec_of(4, 2);
+    batch b;
+    for (int t = 0; t < 30; ++t)
+        y[t] = 7.5;
+    fit_one(&b, y, 30, &spec);
+    cr_assert_eq(b.r.outcome[0], TIDE_OUTCOME_CONSTANT);
+    batch_free(&b);
+    fit_one(&b, (double[]){1.0, 2.0}, 2, &spec);
+    cr_assert_eq(b.r.outcome[0], TIDE_OUTCOME_SHORT);
+    cr_assert_neq(b.r.family[0], TIDE_FAMILY_ARIMA);
+    batch_free(&b);
+    int n = mixed_series(0, 4, y);
+    spec.families |= 1u << TIDE_FAMILY_NAIVE;
+    spec.slots = 2;
+    fit_one(&b, y, n, &spec);
+    cr_assert_eq(b.r.outcome[0], TIDE_OUTCOME_FITTED);
+    cr_assert_eq(b.r.n_members[0], 2);
+    cr_assert_eq(b.r.family[0], TIDE_FAMILY_NAIVE);
+    cr_assert_eq(b.r.family[1], TIDE_FAMILY_ARIMA);
+    cr_assert_eq(b.r.weight[0], 0.5);
+    cr_assert_eq(b.r.weight[1], 0.5);
+    batch_free(&b);
+}
