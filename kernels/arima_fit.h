@@ -287,7 +287,7 @@ TIDE_FN void tide_arima_starts(const tide_fit_block *b, const tide_arima_carry *
         tide_arima_fill(c->value[turn], 1, TIDE_INF, tide_stride);
         tide_arima_fill(c->status[turn], 1, TIDE_QN_FAILED, tide_stride);
     }
-    if (!b->spec->arima.fixed)
+    if (!b->spec->arima.fixed && task->shape.k > 0) /* else no search would correct a nested value */
         tide_arima_note_nested(b, c, w, task);
     if (!b->spec->arima.fixed && task->polish) { /* the best of these has been followed already */
         const double *entry = tide_arima_entry(b, c, task->at);
