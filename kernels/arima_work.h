@@ -19,6 +19,13 @@
 
 /* ---- the list of orders: by their number of coefficients, so that an order comes after those nested in it ---- */
 
+/* Most coefficients of an order of a search. */
+TIDE_FN int tide_arima_most(const tide_arima_spec *s, int m) {
+    int seasonal = tide_arima_seasonal(m);
+    int all = s->max_p + s->max_q + (seasonal ? s->max_P + s->max_Q : 0);
+    return all < s->max_order || s->search == TIDE_ARIMA_STEPWISE ? all : s->max_order;
+}
+
 /* Walks the list until entry `at` (want NULL) or the order `want`: 1 when it is there, in *o and with its number in
  * *number; else 0 with *number the length of the list. Entries come in pairs, without and with a constant. */
 TIDE_FN int tide_arima_walk(const tide_arima_spec *s, int m, int at, const tide_arima_order *want, tide_arima_order *o,
@@ -35,7 +42,8 @@ TIDE_FN int tide_arima_walk(const tide_arima_spec *s, int m, int at, const tide_
         *number = want ? 0 : at < 2 ? at : 2;
         return want ? 0 : at < 2;
     }
-    for (int sum = 0; sum <= s->max_order; ++sum)
+    const int most = tide_arima_most(s, m);
+    for (int sum = 0; sum <= most; ++sum)
         for (o->P = 0; o->P <= max_P && o->P <= sum; ++o->P)
             for (o->Q = 0; o->Q <= max_Q && o->P + o->Q <= sum; ++o->Q)
                 for (o->p = 0; o->p <= s->max_p && o->P + o->Q + o->p <= sum; ++o->p) {
@@ -64,9 +72,9 @@ TIDE_FN int tide_arima_list_length(const tide_arima_spec *s, int m) {
 }
 
 /* Calls of tide_arima_fit_order that a search takes: each entry is screened, then each is polished where it may win; a fixed
- * order has one of its two entries polished. */
+ * order has two entries; a search by steps is one call. */
 TIDE_FN int tide_arima_launches(const tide_arima_spec *s, int m) {
-    return s->fixed ? 2 : 2 * tide_arima_list_length(s, m);
+    return s->fixed ? 2 : s->search == TIDE_ARIMA_STEPWISE ? 1 : 2 * tide_arima_list_length(s, m);
 }
 
 /* Most coordinates of an order of the list. */
@@ -74,8 +82,7 @@ TIDE_FN int tide_arima_k_most(const tide_arima_spec *s, int m) {
     int seasonal = tide_arima_seasonal(m);
     if (s->fixed)
         return s->p + s->q + (seasonal ? s->P + s->Q : 0);
-    int all = s->max_p + s->max_q + (seasonal ? s->max_P + s->max_Q : 0);
-    return all < s->max_order ? all : s->max_order;
+    return tide_arima_most(s, m);
 }
 
 /* Regressors of a likelihood, at most: Fourier terms, then the shared ones. */
@@ -105,6 +112,7 @@ typedef struct tide_arima_carry {
     double *first, *pairs;          /* [1] step of the tile that the stretch begins at; pairs of Fourier terms */
     double *usable, *best;          /* [1] of the order at hand; criterion of the member so far */
     double *screened;               /* [1] best criterion of the screening */
+    double *step, *count, *current, *want, *before; /* [1] of a search by steps (arima_stepwise.h) */
 } tide_arima_carry;
 
 typedef struct tide_arima_flight_work {
@@ -121,7 +129,7 @@ TIDE_FN size_t tide_arima_carry_size(const tide_fit_spec *spec, int32_t rows) {
         return 0;
     size_t k = (size_t)tide_arima_k_most(&spec->arima, spec->season);
     return 2 * (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + TIDE_ARIMA_KEEP * (k + 2) +
-           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 1) + 17;
+           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 1) + 22;
 }
 
 /* Least squares on the Fourier terms and an intercept, before d and D are chosen. */
@@ -177,6 +185,11 @@ TIDE_FN tide_arima_carry tide_arima_carry_place(const tide_fit_block *b) {
     TIDE_PLACE_ARIMA_(usable, 1);
     TIDE_PLACE_ARIMA_(best, 1);
     TIDE_PLACE_ARIMA_(screened, 1);
+    TIDE_PLACE_ARIMA_(step, 1);
+    TIDE_PLACE_ARIMA_(count, 1);
+    TIDE_PLACE_ARIMA_(current, 1);
+    TIDE_PLACE_ARIMA_(want, 1);
+    TIDE_PLACE_ARIMA_(before, 1);
     c.table = at;
 #undef TIDE_PLACE_ARIMA_
     return c;

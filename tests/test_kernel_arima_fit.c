@@ -187,13 +187,17 @@ static void mixed_batch(batch *b, int n, int season) {
 Test(arima_fit, every_lane_count_gives_the_same_bits) {
     const tide_lane_driver *list[4];
     int n_drivers = drivers(list);
-    for (int which = 0; which < 3; ++which) {
+    for (int which = 0; which < 4; ++which) {
         const tide_arima_order order = {.p = 1, .d = 1, .q = 2, .Q = 1, .D = 1};
-        tide_fit_spec spec = which == 0 ? spec_of(4, 2) : which == 1 ? fixed_spec(4, order) : spec_of(1, 2);
+        tide_fit_spec spec = which == 1 ? fixed_spec(4, order) : spec_of(which == 2 ? 1 : 4, 2);
         if (which == 2) {
             spec.families |= 1u << TIDE_FAMILY_NAIVE;
             spec.slots = 2;
             spec.arima.boxcox = TIDE_BOXCOX_ESTIMATED;
+        }
+        if (which == 3) {
+            spec.arima.search = TIDE_ARIMA_STEPWISE;
+            spec.arima.max_p = spec.arima.max_q = 2;
         }
         batch first;
         mixed_batch(&first, 71, spec.season);
@@ -432,6 +436,30 @@ Test(arima_fit, the_grid_finds_no_less_than_its_parts) {
                 }
         batch_free(&grid);
     }
+}
+
+/* The steps end at a place that no step improves: the criterion is no worse than that of the first five orders. */
+Test(arima_fit, a_search_by_steps_is_no_worse_than_where_it_begins) {
+    double y[LONGEST];
+    tide_fit_spec spec = spec_of(4, 3);
+    spec.arima.search = TIDE_ARIMA_STEPWISE;
+    spec.arima.d = 1;
+    spec.arima.D = 0;
+    spec.arima.root_min = 1.0;
+    const tide_arima_order begin[4] = {{.p = 2, .q = 2, .P = 1, .Q = 1}, {.p = 0}, {.p = 1, .P = 1}, {.q = 1, .Q = 1}};
+    int n = mixed_series(12, 4, y);
+    batch steps;
+    fit_one(&steps, y, n, &spec);
+    for (int i = 0; i < 4; ++i) {
+        tide_arima_order o = begin[i];
+        o.d = o.constant = 1;
+        tide_fit_spec fixed = fixed_spec(4, o);
+        batch b;
+        fit_one(&b, y, n, &fixed);
+        cr_expect_leq(steps.r.criterion[0], b.r.criterion[0] + 0.05);
+        batch_free(&b);
+    }
+    batch_free(&steps);
 }
 
 Test(arima_fit, outcomes_are_those_of_every_family) {
