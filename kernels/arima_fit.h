@@ -29,7 +29,8 @@ TIDE_FN void tide_arima_begin(const tide_fit_block *b) {
 /* Call `at` of tide_arima_launches, in their order, for all blocks of the range. */
 TIDE_FN void tide_arima_fit_order(const tide_fit_block *first, int at) {
     const tide_arima_spec *spec = &first->spec->arima;
-    const int entries = tide_arima_list_length(spec, first->spec->season), polish = !spec->fixed && at >= entries;
+    const int entries = tide_arima_list_length(spec, first->spec->season),
+              polish = !spec->fixed && at >= entries;
     if (!spec->fixed && spec->search == TIDE_ARIMA_STEPWISE) {
         tide_arima_stepwise(first);
         return;

@@ -53,22 +53,26 @@ typedef struct tide_arima_feed {
 } tide_arima_feed;
 
 /* n_params of lane k: coefficients and the variance. */
-TIDE_FN int tide_arima_n_params(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_task *task, int k) {
+TIDE_FN int tide_arima_n_params(const tide_fit_block *b, const tide_arima_carry *c,
+                                const tide_arima_task *task, int k) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     return task->shape.k + task->order.constant + 2 * (int)TIDE_AT(c->pairs, 0, k) + b->spec->arima.xreg + 1;
 }
 
 /* log likelihood of lane k on the scale of the data, from the objective. */
-TIDE_FN double tide_arima_loglik(const tide_fit_block *b, const tide_arima_carry *c, int k, double objective) {
+TIDE_FN double tide_arima_loglik(const tide_fit_block *b, const tide_arima_carry *c, int k,
+                                 double objective) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     double nu = TIDE_AT(c->nu, 0, k), scale = b->tiles->scale[tide_fit_lane(b, k)];
-    return -0.5 * tide_fma(nu, 1.0 + TIDE_LOG_2PI, objective) + TIDE_AT(c->jacobian, 0, k) - nu * tide_log(scale);
+    return -0.5 * tide_fma(nu, 1.0 + TIDE_LOG_2PI, objective) + TIDE_AT(c->jacobian, 0, k) -
+           nu * tide_log(scale);
 }
 
 /* The criterion of lane k at its value in the table. */
-TIDE_FN double tide_arima_criterion(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_task *task, int k) {
+TIDE_FN double tide_arima_criterion(const tide_fit_block *b, const tide_arima_carry *c,
+                                    const tide_arima_task *task, int k) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     double value = TIDE_AT(tide_arima_entry(b, c, task->at), 0, k);
@@ -79,7 +83,8 @@ TIDE_FN double tide_arima_criterion(const tide_fit_block *b, const tide_arima_ca
 }
 
 /* May lane k have the order? */
-TIDE_FN int tide_arima_allowed(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_task *task, int k) {
+TIDE_FN int tide_arima_allowed(const tide_fit_block *b, const tide_arima_carry *c,
+                               const tide_arima_task *task, int k) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     const tide_arima_order *o = &task->order;
@@ -94,7 +99,8 @@ TIDE_FN int tide_arima_allowed(const tide_fit_block *b, const tide_arima_carry *
 }
 
 /* Marks the lanes that the order is fitted for; returns whether any is. */
-TIDE_FN int tide_arima_takes(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_task *task) {
+TIDE_FN int tide_arima_takes(const tide_fit_block *b, const tide_arima_carry *c,
+                             const tide_arima_task *task) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     tide_fit_work f = tide_fit_place(b);
@@ -115,8 +121,8 @@ TIDE_FN int tide_arima_takes(const tide_fit_block *b, const tide_arima_carry *c,
 
 /* ---- series in flight ---- */
 
-TIDE_FN void tide_arima_flight_begin(tide_arima_feed *feed, const tide_fit_block *b, const tide_arima_flight_work *w,
-                                     const tide_arima_task *task) {
+TIDE_FN void tide_arima_flight_begin(tide_arima_feed *feed, const tide_fit_block *b,
+                                     const tide_arima_flight_work *w, const tide_arima_task *task) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     feed->first = b;
@@ -139,8 +145,8 @@ TIDE_FN void tide_arima_flight_begin(tide_arima_feed *feed, const tide_fit_block
 }
 
 /* The series in lane `from` of block b into lane k, with the mean taken off where the order has a constant. */
-TIDE_FN void tide_arima_load(tide_arima_feed *feed, const tide_fit_block *b, const tide_arima_carry *c, int from, int k,
-                             const tide_arima_flight_work *w, const tide_arima_task *task) {
+TIDE_FN void tide_arima_load(tide_arima_feed *feed, const tide_fit_block *b, const tide_arima_carry *c,
+                             int from, int k, const tide_arima_flight_work *w, const tide_arima_task *task) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     const int rows = (int)TIDE_AT(c->n, 0, from), n_missing = (int)TIDE_AT(c->n_missing, 0, from);
@@ -154,7 +160,8 @@ TIDE_FN void tide_arima_load(tide_arima_feed *feed, const tide_fit_block *b, con
     for (int j = 0; j < TIDE_ARIMA_WEIGHTS; ++j)
         TIDE_AT(w->weight, j, k) = TIDE_AT(c->weight, j, from);
     for (int j = 0; j < tide_arima_regressors(&b->spec->arima); ++j) {
-        const int lag[TIDE_ARIMA_WEIGHTS] = {0, 1, 2, b->spec->season, b->spec->season + 1, b->spec->season + 2};
+        const int lag[TIDE_ARIMA_WEIGHTS] = {
+            0, 1, 2, b->spec->season, b->spec->season + 1, b->spec->season + 2};
         const int skip = (int)(TIDE_AT(c->steps, 0, from)) - rows;
         double *reg = w->reg + (size_t)j * (size_t)b->rows * TIDE_STRIDE;
         for (int t = 0; t < rows; ++t) {
@@ -213,9 +220,9 @@ TIDE_FN tide_arima_data tide_arima_load_block(const tide_fit_block *b, const tid
 
 /* First coordinates of the polynomials at the fixed starts. */
 TIDE_FN double tide_arima_fixed_start(int number, int part) {
-    const double at[8][4] = {{0.0, 0.0, 0.0, 0.0},   {0.3, -0.6, 0.2, -0.6},  {0.7, 0.3, 0.5, -0.3},
+    const double at[8][4] = {{0.0, 0.0, 0.0, 0.0},     {0.3, -0.6, 0.2, -0.6}, {0.7, 0.3, 0.5, -0.3},
                              {-0.4, -0.3, -0.2, -0.5}, {0.9, -0.5, 0.8, -0.5}, {-0.5, 0.5, 0.3, -0.8},
-                             {0.2, -0.9, 0.1, -0.8},  {0.5, 0.0, 0.0, 0.0}};
+                             {0.2, -0.9, 0.1, -0.8},   {0.5, 0.0, 0.0, 0.0}};
     return at[number][part];
 }
 
@@ -233,7 +240,8 @@ TIDE_FN void tide_arima_set_fixed(const tide_arima_task *task, double *trial, in
 }
 
 /* Puts (value, u) among the best TIDE_ARIMA_KEEP of the lanes, best first. value is used up. */
-TIDE_FN void tide_arima_note(const tide_arima_carry *c, const tide_arima_task *task, const double *u, double *value) {
+TIDE_FN void tide_arima_note(const tide_arima_carry *c, const tide_arima_task *task, const double *u,
+                             double *value) {
     size_t tide_stride = task->shape.stride;
     (void)tide_stride;
     double before[TIDE_LANES];
@@ -255,8 +263,8 @@ TIDE_FN void tide_arima_note(const tide_arima_carry *c, const tide_arima_task *t
 }
 
 /* The optima of the orders nested in this one, if they are in the list, as starts. */
-TIDE_FN void tide_arima_note_nested(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_flight_work *w,
-                                    const tide_arima_task *task) {
+TIDE_FN void tide_arima_note_nested(const tide_fit_block *b, const tide_arima_carry *c,
+                                    const tide_arima_flight_work *w, const tide_arima_task *task) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     for (int part = 0; part < 5; ++part) {
@@ -290,8 +298,8 @@ TIDE_FN void tide_arima_note_nested(const tide_fit_block *b, const tide_arima_ca
 }
 
 /* The starts of a block. */
-TIDE_FN void tide_arima_starts(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_flight_work *w,
-                               const tide_arima_task *task) {
+TIDE_FN void tide_arima_starts(const tide_fit_block *b, const tide_arima_carry *c,
+                               const tide_arima_flight_work *w, const tide_arima_task *task) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     for (int turn = 0; turn < TIDE_ARIMA_KEEP; ++turn) {
@@ -333,7 +341,8 @@ TIDE_FN void tide_arima_starts(const tide_fit_block *b, const tide_arima_carry *
 /* ---- the searches ---- */
 
 /* Lanes that have ended store their ends and load the next jobs. Returns how many have a job. */
-TIDE_FN int tide_arima_exchange(tide_arima_feed *feed, const tide_arima_flight_work *w, const tide_arima_task *task) {
+TIDE_FN int tide_arima_exchange(tide_arima_feed *feed, const tide_arima_flight_work *w,
+                                const tide_arima_task *task) {
     const tide_boxqn *q = &w->q;
     size_t tide_stride = q->stride, keep = (size_t)task->how.keep;
     (void)tide_stride;
@@ -391,7 +400,8 @@ TIDE_FN void tide_arima_bounds(const tide_boxqn *q, const tide_arima_task *task)
     }
 }
 
-TIDE_FN void tide_arima_rounds(const tide_fit_block *first, const tide_arima_flight_work *w, const tide_arima_task *task) {
+TIDE_FN void tide_arima_rounds(const tide_fit_block *first, const tide_arima_flight_work *w,
+                               const tide_arima_task *task) {
     const tide_boxqn *q = &w->q;
     const double first_lambda = 1e-3;
     tide_arima_feed feed;
@@ -420,7 +430,8 @@ TIDE_FN void tide_arima_rounds(const tide_fit_block *first, const tide_arima_fli
 /* ---- the member ---- */
 
 /* The better of the ends into x[0], value[0], status[0], and into the table. */
-TIDE_FN void tide_arima_choose(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_task *task) {
+TIDE_FN void tide_arima_choose(const tide_fit_block *b, const tide_arima_carry *c,
+                               const tide_arima_task *task) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     double *entry = tide_arima_entry(b, c, task->at);
@@ -433,8 +444,12 @@ TIDE_FN void tide_arima_choose(const tide_fit_block *b, const tide_arima_carry *
         TIDE_AT(c->value[0], 0, k) = better ? TIDE_AT(c->value[1], 0, k) : TIDE_AT(c->value[0], 0, k);
         TIDE_AT(c->status[0], 0, k) = better ? TIDE_AT(c->status[1], 0, k) : TIDE_AT(c->status[0], 0, k);
         int has = (TIDE_AT(c->usable, 0, k) != 0.0) & (TIDE_AT(c->status[0], 0, k) != TIDE_QN_FAILED);
-        second[k] = (TIDE_AT(c->usable, 0, k) != 0.0) | (task->how.who == TIDE_ARIMA_ALL) ? second[k] : -1.0; /* -1: as it was */
-        TIDE_AT(entry, 0, k) = second[k] < 0.0 ? TIDE_AT(entry, 0, k) : has ? TIDE_AT(c->value[0], 0, k) : TIDE_NAN;
+        second[k] = (TIDE_AT(c->usable, 0, k) != 0.0) | (task->how.who == TIDE_ARIMA_ALL)
+                        ? second[k]
+                        : -1.0; /* -1: as it was */
+        TIDE_AT(entry, 0, k) = second[k] < 0.0 ? TIDE_AT(entry, 0, k)
+                               : has           ? TIDE_AT(c->value[0], 0, k)
+                                               : TIDE_NAN;
     }
     for (int i = 0; i < task->shape.k; ++i)
         TIDE_EACH_LANE(k) {
@@ -444,8 +459,9 @@ TIDE_FN void tide_arima_choose(const tide_fit_block *b, const tide_arima_carry *
 }
 
 /* Coefficients and states of lane k from an evaluation of the block, into the lane's z_bar (coef, then state); merged. */
-TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_flight_work *w,
-                               const tide_arima_data *d, const tide_arima_task *task, int k) {
+TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *c,
+                               const tide_arima_flight_work *w, const tide_arima_data *d,
+                               const tide_arima_task *task, int k) {
     size_t tide_stride = b->stride, lane = tide_fit_lane(b, k);
     (void)tide_stride;
     const int m = b->spec->season, n_params = tide_arima_n_params(b, c, task, k);
@@ -465,7 +481,8 @@ TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *
     for (int i = 0; i < task->shape.k; ++i)
         TIDE_AT(coef, i, k) = TIDE_AT(w->eval.poly.coef, i, k);
     if (o.constant) {
-        constant = TIDE_AT(w->eval.beta, 1 + d->n_missing, k) + TIDE_AT(c->mean, 0, k) / TIDE_AT(c->constant, 0, k);
+        constant =
+            TIDE_AT(w->eval.beta, 1 + d->n_missing, k) + TIDE_AT(c->mean, 0, k) / TIDE_AT(c->constant, 0, k);
         TIDE_AT(coef, tide_arima_constant_at(o), k) = constant * scale;
     }
     const int reg_at = 1 + d->n_missing + d->n_constant; /* first regressor among the columns */
@@ -510,8 +527,8 @@ TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *
 }
 
 /* Members of a block where the order is better than what was before. */
-TIDE_FN void tide_arima_gather_block(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_flight_work *w,
-                                     const tide_arima_task *task) {
+TIDE_FN void tide_arima_gather_block(const tide_fit_block *b, const tide_arima_carry *c,
+                                     const tide_arima_flight_work *w, const tide_arima_task *task) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     double better[TIDE_LANES];
@@ -568,7 +585,8 @@ TIDE_FN void tide_arima_fit_entry(const tide_fit_block *first, int at, tide_arim
             TIDE_EACH_LANE(k) {
                 size_t tide_stride = b.stride;
                 (void)tide_stride;
-                TIDE_AT(c.status[0], 0, k) = TIDE_AT(c.value[0], 0, k) < TIDE_INF ? TIDE_QN_CONVERGED : TIDE_QN_FAILED;
+                TIDE_AT(c.status[0], 0, k) =
+                    TIDE_AT(c.value[0], 0, k) < TIDE_INF ? TIDE_QN_CONVERGED : TIDE_QN_FAILED;
             }
         tide_arima_choose(&b, &c, &task);
         tide_arima_gather_block(&b, &c, &w, &task);

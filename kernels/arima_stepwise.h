@@ -33,10 +33,16 @@ TIDE_FN int tide_arima_step_order(const tide_fit_block *b, const tide_arima_carr
     const int has = TIDE_AT(c->constant, 0, k) != 0.0, seasonal = tide_arima_seasonal(b->spec->season);
     const int third = (int)TIDE_AT(c->present, 0, k) / 3, year = third / b->spec->season;
     const int p = s->max_p < third ? s->max_p : third, q = s->max_q < third ? s->max_q : third;
-    const int P = !seasonal ? 0 : s->max_P < year ? s->max_P : year, Q = !seasonal ? 0 : s->max_Q < year ? s->max_Q : year;
+    const int P = !seasonal         ? 0
+                  : s->max_P < year ? s->max_P
+                                    : year,
+              Q = !seasonal         ? 0
+                  : s->max_Q < year ? s->max_Q
+                                    : year;
     *o = current;
     if (step < TIDE_ARIMA_FIRST) {
-        const signed char first[TIDE_ARIMA_FIRST][4] = {{2, 2, 1, 1}, {0, 0, 0, 0}, {1, 0, 1, 0}, {0, 1, 0, 1}, {0, 0, 0, 0}};
+        const signed char first[TIDE_ARIMA_FIRST][4] = {
+            {2, 2, 1, 1}, {0, 0, 0, 0}, {1, 0, 1, 0}, {0, 1, 0, 1}, {0, 0, 0, 0}};
         o->p = first[step][0] < p ? first[step][0] : p;
         o->q = first[step][1] < q ? first[step][1] : q;
         o->P = first[step][2] < P ? first[step][2] : P;
@@ -53,7 +59,8 @@ TIDE_FN int tide_arima_step_order(const tide_fit_block *b, const tide_arima_carr
     o->Q += tide_arima_move(step, 1);
     o->p += tide_arima_move(step, 2);
     o->q += tide_arima_move(step, 3);
-    return (o->p >= 0) & (o->q >= 0) & (o->P >= 0) & (o->Q >= 0) & (o->p <= p) & (o->q <= q) & (o->P <= P) & (o->Q <= Q);
+    return (o->p >= 0) & (o->q >= 0) & (o->P >= 0) & (o->Q >= 0) & (o->p <= p) & (o->q <= q) & (o->P <= P) &
+           (o->Q <= Q);
 }
 
 /* The next entry of lane k's path that has not been fitted, into want; -1 at its end. */

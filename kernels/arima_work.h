@@ -28,9 +28,10 @@ TIDE_FN int tide_arima_most(const tide_arima_spec *s, int m) {
 
 /* Walks the list until entry `at` (want NULL) or the order `want`: 1 when it is there, in *o and with its number in
  * *number; else 0 with *number the length of the list. Entries come in pairs, without and with a constant. */
-TIDE_FN int tide_arima_walk(const tide_arima_spec *s, int m, int at, const tide_arima_order *want, tide_arima_order *o,
-                            int *number) {
-    const int seasonal = tide_arima_seasonal(m), max_P = seasonal ? s->max_P : 0, max_Q = seasonal ? s->max_Q : 0;
+TIDE_FN int tide_arima_walk(const tide_arima_spec *s, int m, int at, const tide_arima_order *want,
+                            tide_arima_order *o, int *number) {
+    const int seasonal = tide_arima_seasonal(m), max_P = seasonal ? s->max_P : 0,
+              max_Q = seasonal ? s->max_Q : 0;
     memset(o, 0, sizeof *o);
     o->constant = at & 1;
     *number = 0;
@@ -100,18 +101,19 @@ TIDE_FN int tide_arima_columns_most(const tide_arima_spec *s) {
 }
 
 typedef struct tide_arima_carry {
-    double *z, *w;                  /* [N] the stretch, gaps filled; its differences, TIDE_NAN past their end */
-    double *missing, *weight;       /* [64], [6] as tide_arima_data has them */
+    double *z, *w;            /* [N] the stretch, gaps filled; its differences, TIDE_NAN past their end */
+    double *missing, *weight; /* [64], [6] as tide_arima_data has them */
     double *x[TIDE_ARIMA_KEEP], *value[TIDE_ARIMA_KEEP], *status[TIDE_ARIMA_KEEP]; /* of the order at hand */
-    double *table;                  /* [t(K+1)] */
-    double *n, *nu, *present;       /* [1] rows of w; of them not missing (as far as identified); values of the stretch */
-    double *steps, *d, *D;          /* [1] of the stretch; its orders of differences */
-    double *n_missing, *flat;       /* [1] dummies; 1: all differences are equal */
-    double *constant, *mean;        /* [1] value of the constant's column, 0 where there is none; mean of w */
-    double *lambda, *jacobian;      /* [1] of Box-Cox; sum of log dz/dy over what counts */
-    double *first, *pairs;          /* [1] step of the tile that the stretch begins at; pairs of Fourier terms */
-    double *usable, *best;          /* [1] of the order at hand; criterion of the member so far */
-    double *screened;               /* [1] best criterion of the screening */
+    double *table;                                                                 /* [t(K+1)] */
+    double *n, *nu,
+        *present; /* [1] rows of w; of them not missing (as far as identified); values of the stretch */
+    double *steps, *d, *D;     /* [1] of the stretch; its orders of differences */
+    double *n_missing, *flat;  /* [1] dummies; 1: all differences are equal */
+    double *constant, *mean;   /* [1] value of the constant's column, 0 where there is none; mean of w */
+    double *lambda, *jacobian; /* [1] of Box-Cox; sum of log dz/dy over what counts */
+    double *first, *pairs;     /* [1] step of the tile that the stretch begins at; pairs of Fourier terms */
+    double *usable, *best;     /* [1] of the order at hand; criterion of the member so far */
+    double *screened;          /* [1] best criterion of the screening */
     double *step, *count, *current, *want, *before; /* [1] of a search by steps (arima_stepwise.h) */
 } tide_arima_carry;
 
@@ -144,21 +146,25 @@ TIDE_FN size_t tide_arima_search_size(const tide_fit_spec *spec, int32_t rows) {
     int k = tide_arima_k_most(&spec->arima, spec->season);
     tide_arima_shape s =
         tide_arima_shape_of(tide_arima_largest(&spec->arima, spec->season), spec->season, 1.0, 1);
-    size_t search = tide_boxqn_size(k, k) + 1 +
-                    tide_arima_work_size(&s, rows, tide_arima_columns_most(&spec->arima), TIDE_ARIMA_MISSING_MAX) +
-                    (size_t)tide_arima_regressors(&spec->arima) * (size_t)rows + tide_arima_fisher_size(k, rows) + (size_t)s.k + 2 * (size_t)k,
+    size_t search =
+               tide_boxqn_size(k, k) + 1 +
+               tide_arima_work_size(&s, rows, tide_arima_columns_most(&spec->arima), TIDE_ARIMA_MISSING_MAX) +
+               (size_t)tide_arima_regressors(&spec->arima) * (size_t)rows + tide_arima_fisher_size(k, rows) +
+               (size_t)s.k + 2 * (size_t)k,
            before = (size_t)rows + tide_arima_diff_elements(rows, spec->season) +
                     tide_guerrero_elements(rows, spec->season) + tide_arima_ols_size(&spec->arima);
-    return (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + 2 + (search > before ? search : before);
+    return (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + 2 +
+           (search > before ? search : before);
 }
 
 TIDE_FN tide_arima_carry tide_arima_carry_place(const tide_fit_block *b) {
     const tide_fit_spec *spec = b->spec;
-    size_t tide_stride = b->stride, k = (size_t)tide_arima_k_most(&spec->arima, spec->season), n = (size_t)b->rows;
+    size_t tide_stride = b->stride, k = (size_t)tide_arima_k_most(&spec->arima, spec->season),
+           n = (size_t)b->rows;
     (void)tide_stride;
     double *at = b->arima_carry;
     tide_arima_carry c;
-#define TIDE_PLACE_ARIMA_(field, count) (c.field = at, at += (count) * TIDE_STRIDE)
+#define TIDE_PLACE_ARIMA_(field, count) (c.field = at, at += (count)*TIDE_STRIDE)
     TIDE_PLACE_ARIMA_(z, n);
     TIDE_PLACE_ARIMA_(w, n);
     TIDE_PLACE_ARIMA_(missing, (size_t)TIDE_ARIMA_MISSING_MAX);
@@ -219,7 +225,8 @@ TIDE_FN tide_arima_flight_work tide_arima_flight_place(const tide_fit_block *b, 
     at = tide_arima_fisher_place(&w.fisher, s->k, b->rows, b->stride, at);
     w.reg = at;
     at += (size_t)tide_arima_regressors(&b->spec->arima) * (size_t)b->rows * TIDE_STRIDE;
-    tide_arima_work_place(&w.eval, s, b->rows, tide_arima_columns_most(&b->spec->arima), TIDE_ARIMA_MISSING_MAX, at);
+    tide_arima_work_place(&w.eval, s, b->rows, tide_arima_columns_most(&b->spec->arima),
+                          TIDE_ARIMA_MISSING_MAX, at);
     return w;
 }
 
