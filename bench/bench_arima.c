@@ -81,8 +81,8 @@ static void time_likelihood(tide_arima_order o, int steps, int season) {
             double ns = 1e9 * (now_s() - start) / count / (double)lanes / rows;
             best[with] = ns < best[with] ? ns : best[with];
         }
-    printf("%2zu lanes (%d,%d,%d)(%d,%d,%d)%d r=%-3d %7.2f ns an observation, with gradient %7.2f\n", lanes, o.p, o.d, o.q,
-           o.P, o.D, o.Q, season, shape.r, best[0], best[1]);
+    printf("%2zu lanes (%d,%d,%d)(%d,%d,%d)%d r=%-3d %7.2f ns an observation, with gradient %7.2f\n", lanes,
+           o.p, o.d, o.q, o.P, o.D, o.Q, season, shape.r, best[0], best[1]);
     free(w);
     free(u);
     free(gradient);
@@ -128,7 +128,8 @@ static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec
     for (int repeat = 0; repeat < REPEATS; ++repeat) {
         double start = now_s();
         for (size_t t = 0; t < tiles->n_tiles; t += range)
-            driver->fit_tiles(spec, tiles, t, tiles->n_tiles - t < range ? tiles->n_tiles - t : range, work, &r);
+            driver->fit_tiles(spec, tiles, t, tiles->n_tiles - t < range ? tiles->n_tiles - t : range, work,
+                              &r);
         double s = now_s() - start;
         best = s < best ? s : best;
     }
@@ -143,7 +144,8 @@ static void time_drivers(size_t n, int steps, int season) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         list[drivers++] = &tide_lanes_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
         list[drivers++] = &tide_lanes_avx512;
 #endif
     tide_panel panel;
@@ -164,8 +166,9 @@ static void time_drivers(size_t n, int steps, int season) {
     airline.arima.Q = grid.arima.D;
     for (int i = 0; i < drivers; ++i) {
         double fixed = time_fit(list[i], &airline, &plan.tiles), all = time_fit(list[i], &grid, &plan.tiles);
-        printf("%-8s (0,1,1)(0,%d,%d)%d %8.1f us a series; the whole grid %10.1f us, %8.1f series/s\n", list[i]->name,
-               airline.arima.D, airline.arima.Q, season, 1e6 * fixed / (double)n, 1e6 * all / (double)n, (double)n / all);
+        printf("%-8s (0,1,1)(0,%d,%d)%d %8.1f us a series; the whole grid %10.1f us, %8.1f series/s\n",
+               list[i]->name, airline.arima.D, airline.arima.Q, season, 1e6 * fixed / (double)n,
+               1e6 * all / (double)n, (double)n / all);
     }
     free(y);
     tide_plan_free(&plan);
@@ -174,14 +177,16 @@ static void time_drivers(size_t n, int steps, int season) {
 #endif
 
 int main(int argc, char **argv) {
-    int series = argc > 1 ? atoi(argv[1]) : 512, steps = argc > 2 ? atoi(argv[2]) : 120, season = argc > 3 ? atoi(argv[3]) : 12;
+    int series = argc > 1 ? atoi(argv[1]) : 512, steps = argc > 2 ? atoi(argv[2]) : 120,
+        season = argc > 3 ? atoi(argv[3]) : 12;
     if (argc > 4 || series < 1 || season < 1 || season > TIDE_ARIMA_SEASON_MAX || steps < 3 * season + 20) {
         fputs("usage: bench_arima [series] [steps] [season]\n", stderr);
         return 2;
     }
-    const tide_arima_order orders[6] = {{.d = 1, .q = 1, .D = 1, .Q = 1},         {.p = 2, .d = 1, .q = 1, .P = 1, .D = 1, .Q = 1},
-                                        {.p = 1, .d = 1, .q = 1, .D = 1, .Q = 1}, {.p = 3, .D = 1, .Q = 1},
-                                        {.p = 1, .d = 1, .q = 2, .D = 1, .Q = 2}, {.p = 5, .d = 1, .q = 5, .P = 2, .D = 1, .Q = 2}};
+    const tide_arima_order orders[6] = {
+        {.d = 1, .q = 1, .D = 1, .Q = 1},         {.p = 2, .d = 1, .q = 1, .P = 1, .D = 1, .Q = 1},
+        {.p = 1, .d = 1, .q = 1, .D = 1, .Q = 1}, {.p = 3, .D = 1, .Q = 1},
+        {.p = 1, .d = 1, .q = 2, .D = 1, .Q = 2}, {.p = 5, .d = 1, .q = 5, .P = 2, .D = 1, .Q = 2}};
     for (int i = 0; i < 6; ++i) {
         tide_arima_order o = orders[i];
         if (!tide_arima_seasonal(season))

@@ -22,15 +22,15 @@
 
 /* Box-Cox of lane k's stretch z [n], in place: 0 where a value has no transform. jacobian: of the steps from `skip` on,
  * once d is known (tide_arima_jacobian). */
-TIDE_FN int tide_arima_transform(const tide_fit_block *b, const tide_arima_carry *c, int k, int n, double *work,
-                                 size_t s) {
+TIDE_FN int tide_arima_transform(const tide_fit_block *b, const tide_arima_carry *c, int k, int n,
+                                 double *work, size_t s) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     const tide_arima_spec *spec = &b->spec->arima;
     double *z = &TIDE_AT(c->z, 0, k), lambda = spec->lambda;
     if (spec->boxcox == TIDE_BOXCOX_ESTIMATED)
-        lambda = tide_boxcox_lambda(z, TIDE_STRIDE, n, b->spec->season, TIDE_ARIMA_LAMBDA_LEAST, TIDE_ARIMA_LAMBDA_MOST,
-                                    work, s);
+        lambda = tide_boxcox_lambda(z, TIDE_STRIDE, n, b->spec->season, TIDE_ARIMA_LAMBDA_LEAST,
+                                    TIDE_ARIMA_LAMBDA_MOST, work, s);
     TIDE_AT(c->lambda, 0, k) = lambda;
     int ok = 1;
     for (int t = 0; t < n; ++t) {
@@ -76,18 +76,20 @@ TIDE_FN double tide_arima_regressor(const tide_fit_block *b, const tide_arima_ca
     const int terms = 2 * spec->max_fourier;
     if (j < terms)
         return j < 2 * (int)TIDE_AT(c->pairs, 0, k) ? tide_fourier(j, t + 1, b->spec->season) : 0.0;
-    size_t row = (size_t)b->tiles->xreg_at[tide_fit_lane(b, k)] + (size_t)(int)TIDE_AT(c->first, 0, k) + (size_t)t;
+    size_t row =
+        (size_t)b->tiles->xreg_at[tide_fit_lane(b, k)] + (size_t)(int)TIDE_AT(c->first, 0, k) + (size_t)t;
     return b->tiles->xreg[row * (size_t)spec->xreg + (size_t)(j - terms)];
 }
 
 /* What least squares on an intercept and the Fourier terms leaves of x [n] (stride s, TIDE_NAN = missing), in place;
  * work: tide_arima_ols_size elements. Normal equations by LDL', pivots that vanish dropped. */
-TIDE_FN void tide_arima_without_fourier(const tide_fit_block *b, const tide_arima_carry *c, int k, double *x, int n,
-                                        double *work, size_t s) {
+TIDE_FN void tide_arima_without_fourier(const tide_fit_block *b, const tide_arima_carry *c, int k, double *x,
+                                        int n, double *work, size_t s) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     const int m = b->spec->season, columns = 1 + 2 * (int)TIDE_AT(c->pairs, 0, k);
-    double *beta = work, *a = work + (size_t)(columns + 1) * s; /* row i of a: the columns before it, itself, x */
+    double *beta = work,
+           *a = work + (size_t)(columns + 1) * s; /* row i of a: the columns before it, itself, x */
     for (int i = 0; i < tide_packed(columns + 1, 0); ++i)
         a[(size_t)i * s] = 0.0;
     for (int t = 0; t < n; ++t) {
@@ -98,7 +100,8 @@ TIDE_FN void tide_arima_without_fourier(const tide_fit_block *b, const tide_arim
             double vi = i == 0 ? 1.0 : i < columns ? tide_fourier(i - 1, t + 1, m) : v;
             beta[(size_t)i * s] = vi;
             for (int j = 0; j <= i; ++j)
-                a[(size_t)tide_packed(i, j) * s] = tide_fma(vi, beta[(size_t)j * s], a[(size_t)tide_packed(i, j) * s]);
+                a[(size_t)tide_packed(i, j) * s] =
+                    tide_fma(vi, beta[(size_t)j * s], a[(size_t)tide_packed(i, j) * s]);
         }
     }
     for (int i = 0; i <= columns; ++i)
@@ -106,7 +109,8 @@ TIDE_FN void tide_arima_without_fourier(const tide_fit_block *b, const tide_arim
             double sum = a[(size_t)tide_packed(i, j) * s], whole = sum;
             for (int p = 0; p < j; ++p) {
                 double d = a[(size_t)tide_packed(p, p) * s];
-                sum -= d > 0.0 ? a[(size_t)tide_packed(i, p) * s] * a[(size_t)tide_packed(j, p) * s] / d : 0.0;
+                sum -=
+                    d > 0.0 ? a[(size_t)tide_packed(i, p) * s] * a[(size_t)tide_packed(j, p) * s] / d : 0.0;
             }
             a[(size_t)tide_packed(i, j) * s] = i == j && !(sum > 1e-10 * whole) ? 0.0 : sum;
         }
@@ -155,13 +159,15 @@ TIDE_FN void tide_arima_begin_lane(const tide_fit_block *b, const tide_arima_car
     TIDE_AT(c->first, 0, k) = (double)first;
     TIDE_AT(c->pairs, 0, k) = 0.0;
     TIDE_AT(c->best, 0, k) = TIDE_AT(c->screened, 0, k) = TIDE_INF;
-    if (steps > 0 && (spec->arima.boxcox == TIDE_BOXCOX_NONE || tide_arima_transform(b, c, k, steps, work, s))) {
+    if (steps > 0 &&
+        (spec->arima.boxcox == TIDE_BOXCOX_NONE || tide_arima_transform(b, c, k, steps, work, s))) {
         const int most = (m - 1) / 2, xreg = spec->arima.boxcox == TIDE_BOXCOX_NONE ? spec->arima.xreg : 0;
         TIDE_AT(c->pairs, 0, k) = (double)(spec->arima.max_fourier < most ? spec->arima.max_fourier : most);
         for (int t = 0; t < steps; ++t) {
             double v = TIDE_AT(c->z, t, k);
             for (int j = 0; j < xreg; ++j)
-                v -= b->tiles->xreg_ols[(b->tile * (size_t)xreg + (size_t)j) * TIDE_TILE_WIDTH + lane % TIDE_TILE_WIDTH] *
+                v -= b->tiles->xreg_ols[(b->tile * (size_t)xreg + (size_t)j) * TIDE_TILE_WIDTH +
+                                        lane % TIDE_TILE_WIDTH] *
                      tide_arima_regressor(b, c, 2 * spec->arima.max_fourier + j, t, k);
             filled[(size_t)t * s] = v;
         }

@@ -39,7 +39,8 @@
 #include "kernels/arima_poly.h"
 #include "kernels/tide_math.h"
 
-#define TIDE_ARIMA_LEAST_S 1e-30 /* a perfect fit has a finite likelihood; values are scaled to a mean near 1 */
+#define TIDE_ARIMA_LEAST_S                                                                                   \
+    1e-30 /* a perfect fit has a finite likelihood; values are scaled to a mean near 1 */
 #define TIDE_ARIMA_PIVOT 1e-10
 #define TIDE_ARIMA_NEVER (-1e9) /* time of a missing value that a lane does not have */
 
@@ -50,12 +51,13 @@ typedef struct tide_arima_data {
     size_t stride;
     int rows; /* most steps of a lane */
     int m;
-    const double *n;       /* [1] steps of the lane */
-    const double *w;       /* [rows] TIDE_NAN at and past n */
-    int n_missing;         /* most of a lane */
-    const double *missing; /* [n_missing] row at which the dummy has weight 1; may be below 0; TIDE_ARIMA_NEVER */
-    const double *weight;  /* [6] of the differences, at lags 0, 1, 2, m, m+1, m+2 */
-    int n_constant;        /* 0 or 1 */
+    const double *n; /* [1] steps of the lane */
+    const double *w; /* [rows] TIDE_NAN at and past n */
+    int n_missing;   /* most of a lane */
+    const double
+        *missing; /* [n_missing] row at which the dummy has weight 1; may be below 0; TIDE_ARIMA_NEVER */
+    const double *weight;   /* [6] of the differences, at lags 0, 1, 2, m, m+1, m+2 */
+    int n_constant;         /* 0 or 1 */
     const double *constant; /* [1] value of the constant's column; 0: the lane has none */
     int n_reg;
     const double *reg; /* [n_reg*reg_rows] further regressors, differenced; column j from row j*reg_rows on */
@@ -69,42 +71,43 @@ TIDE_FN int tide_arima_columns(const tide_arima_data *d) {
 typedef struct tide_arima_work {
     tide_arima_poly poly;
     int columns_max, rows_max, missing_max;
-    double *m, *l;           /* [r+1] */
-    double *m_end, *l_end;   /* [r+1] at the lane's end */
-    double *m_bar, *l_bar;   /* [r+1] */
-    double *m_bar_sum;       /* [r] of the groups */
-    double *x;               /* [max(columns, GROUP)*(r+1)] states of the columns */
-    double *x_end;           /* [r] of the first column */
-    double *z;               /* [GROUP*(rows+r+1)] derivatives by x_0 */
-    double *g, *l0;          /* [rows] tape: 1/F and l */
-    double *v;               /* [GROUP*rows] tape of innovations */
-    double *mix;             /* [GROUP*rows] columns of a group */
-    double *value;           /* [columns] innovations of the step */
-    double *s;               /* [columns(columns+1)/2] S, then its factor below the diagonal, pivots on it */
-    double *inverse;         /* [columns] 1/pivot, 0 where dropped */
-    double *beta;            /* [columns] of column c; 0 for w itself */
-    double *c;               /* [missing] column of the inverse factor */
-    double *f_bar;           /* [1] */
+    double *m, *l;         /* [r+1] */
+    double *m_end, *l_end; /* [r+1] at the lane's end */
+    double *m_bar, *l_bar; /* [r+1] */
+    double *m_bar_sum;     /* [r] of the groups */
+    double *x;             /* [max(columns, GROUP)*(r+1)] states of the columns */
+    double *x_end;         /* [r] of the first column */
+    double *z;             /* [GROUP*(rows+r+1)] derivatives by x_0 */
+    double *g, *l0;        /* [rows] tape: 1/F and l */
+    double *v;             /* [GROUP*rows] tape of innovations */
+    double *mix;           /* [GROUP*rows] columns of a group */
+    double *value;         /* [columns] innovations of the step */
+    double *s;             /* [columns(columns+1)/2] S, then its factor below the diagonal, pivots on it */
+    double *inverse;       /* [columns] 1/pivot, 0 where dropped */
+    double *beta;          /* [columns] of column c; 0 for w itself */
+    double *c;             /* [missing] column of the inverse factor */
+    double *f_bar;         /* [1] */
     double *sum, *log_f, *log_det, *nu, *objective; /* [1] */
 } tide_arima_work;
 
 TIDE_FN size_t tide_arima_work_size(const tide_arima_shape *s, int rows, int columns, int missing) {
     size_t r = (size_t)s->r, n = (size_t)rows, c = (size_t)columns, g = TIDE_ARIMA_GROUP,
            states = c > g ? c : g;
-    return tide_arima_poly_size(s) + 6 * (r + 1) + 2 * r + states * (r + 1) + g * (n + r + 1) + (2 + 2 * g) * n + 3 * c +
-           c * (c + 1) / 2 + (size_t)missing + 6;
+    return tide_arima_poly_size(s) + 6 * (r + 1) + 2 * r + states * (r + 1) + g * (n + r + 1) +
+           (2 + 2 * g) * n + 3 * c + c * (c + 1) / 2 + (size_t)missing + 6;
 }
 
-TIDE_FN double *tide_arima_work_place(tide_arima_work *w, const tide_arima_shape *s, int rows, int columns, int missing,
-                                      double *at) {
+TIDE_FN double *tide_arima_work_place(tide_arima_work *w, const tide_arima_shape *s, int rows, int columns,
+                                      int missing, double *at) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
-    size_t r = (size_t)s->r, n = (size_t)rows, c = (size_t)columns, g = TIDE_ARIMA_GROUP, states = c > g ? c : g;
+    size_t r = (size_t)s->r, n = (size_t)rows, c = (size_t)columns, g = TIDE_ARIMA_GROUP,
+           states = c > g ? c : g;
     w->columns_max = columns;
     w->rows_max = rows;
     w->missing_max = missing;
     at = tide_arima_poly_place(&w->poly, s, at);
-#define TIDE_PLACE_ARIMA_(field, count) (w->field = at, at += (count) * TIDE_STRIDE)
+#define TIDE_PLACE_ARIMA_(field, count) (w->field = at, at += (count)*TIDE_STRIDE)
     TIDE_PLACE_ARIMA_(m, r + 1);
     TIDE_PLACE_ARIMA_(l, r + 1);
     TIDE_PLACE_ARIMA_(m_end, r + 1);
@@ -153,7 +156,8 @@ TIDE_FN void tide_arima_column(const tide_arima_data *d, int c, int t, double *o
     } else if (j < d->n_missing + d->n_constant) {
         TIDE_EACH_LANE(k) out[k] = TIDE_AT(d->constant, 0, k);
     } else {
-        const double *x = d->reg + (size_t)(j - d->n_missing - d->n_constant) * (size_t)d->reg_rows * TIDE_STRIDE;
+        const double *x =
+            d->reg + (size_t)(j - d->n_missing - d->n_constant) * (size_t)d->reg_rows * TIDE_STRIDE;
         TIDE_EACH_LANE(k) out[k] = TIDE_AT(x, t, k);
     }
 }
@@ -167,8 +171,8 @@ TIDE_FN void tide_arima_split(double *product, double *exponent) {
 }
 
 /* Rows [from, to) of M, L and of the first column's x, one step on; taps: phi is not zero there, a constant in callers. */
-TIDE_FN void tide_arima_rows_on(const tide_arima_work *w, int from, int to, int taps, const double *kk, const double *l,
-                                const double *x0, const double *vg, size_t tide_stride) {
+TIDE_FN void tide_arima_rows_on(const tide_arima_work *w, int from, int to, int taps, const double *kk,
+                                const double *l, const double *x0, const double *vg, size_t tide_stride) {
     (void)tide_stride;
     double *M = w->m, *L = w->l, *x = w->x;
     const double *phi = w->poly.phi;
@@ -186,7 +190,8 @@ TIDE_FN void tide_arima_rows_on(const tide_arima_work *w, int from, int to, int 
 }
 
 /* The state of column c >= 1, one step on, with M as it was before the step. */
-TIDE_FN void tide_arima_state_on(const tide_arima_shape *s, const tide_arima_work *w, double *x, const double *vg) {
+TIDE_FN void tide_arima_state_on(const tide_arima_shape *s, const tide_arima_work *w, double *x,
+                                 const double *vg) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     double x0[TIDE_LANES];
@@ -221,8 +226,8 @@ TIDE_FN int tide_arima_run(const tide_arima_shape *s, int i, int *end) {
 
 /* One way through the data. mix NULL: over the first n_col columns of the data, leaving S, log F and the tape of the first
  * column; else over the n_col columns of `mix`, leaving the tape of all of them. */
-TIDE_CALLED void tide_arima_pass(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d, int n_col,
-                                 const double *mix) {
+TIDE_CALLED void tide_arima_pass(const tide_arima_shape *s, const tide_arima_work *w,
+                                 const tide_arima_data *d, int n_col, const double *mix) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     const int r = s->r, rows = d->rows;
@@ -311,8 +316,8 @@ TIDE_CALLED void tide_arima_pass(const tide_arima_shape *s, const tide_arima_wor
 }
 
 /* beta, nu and the log determinant from S. */
-TIDE_CALLED void tide_arima_solve(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d,
-                                  int n_col) {
+TIDE_CALLED void tide_arima_solve(const tide_arima_shape *s, const tide_arima_work *w,
+                                  const tide_arima_data *d, int n_col) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     double acc[TIDE_LANES], lost[TIDE_LANES], log_det[TIDE_LANES];
@@ -362,8 +367,8 @@ TIDE_CALLED void tide_arima_solve(const tide_arima_shape *s, const tide_arima_wo
 }
 
 /* The first column of mix: what the regressors leave of w. */
-TIDE_FN void tide_arima_mix_rest(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d,
-                                 int n_col) {
+TIDE_FN void tide_arima_mix_rest(const tide_arima_shape *s, const tide_arima_work *w,
+                                 const tide_arima_data *d, int n_col) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     double value[TIDE_LANES], acc[TIDE_LANES];
@@ -378,8 +383,8 @@ TIDE_FN void tide_arima_mix_rest(const tide_arima_shape *s, const tide_arima_wor
 }
 
 /* Columns [first, first + GROUP) of D L^-T pivot^-1/2, whose squares' sums are 1: the columns of log det(D'D). */
-TIDE_FN void tide_arima_mix_missing(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d,
-                                    int first) {
+TIDE_FN void tide_arima_mix_missing(const tide_arima_shape *s, const tide_arima_work *w,
+                                    const tide_arima_data *d, int first) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     const int lags[TIDE_ARIMA_WEIGHTS] = {0, 1, 2, d->m, d->m + 1, d->m + 2};
@@ -414,17 +419,17 @@ TIDE_FN void tide_arima_mix_missing(const tide_arima_shape *s, const tide_arima_
 
 /* Back through one pass: n columns on the tape (a constant in the callers), each with 1/omega-weighted squares. Adds to
  * m_bar_sum, f_bar and phi_bar. columns: the column's values, to have x_0 = value - v again. */
-TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d, int n,
-                             const double *columns, const double *omega, double log_term) {
+TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d,
+                             int n, const double *columns, const double *omega, double log_term) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     const int r = s->r, rows = d->rows;
     const size_t column = (size_t)w->rows_max * TIDE_STRIDE,
                  slide = (size_t)(w->rows_max + r + 1) * TIDE_STRIDE;
     double *M = w->m, *L = w->l, *mb = w->m_bar, *lb = w->l_bar;
-    double g[TIDE_LANES], l[TIDE_LANES], kk[TIDE_LANES], h[TIDE_LANES], fb[TIDE_LANES], kb[TIDE_LANES], lb0[TIDE_LANES],
-        vg[TIDE_ARIMA_GROUP][TIDE_LANES], vgb[TIDE_ARIMA_GROUP][TIDE_LANES], x0[TIDE_ARIMA_GROUP][TIDE_LANES],
-        xb[TIDE_ARIMA_GROUP][TIDE_LANES];
+    double g[TIDE_LANES], l[TIDE_LANES], kk[TIDE_LANES], h[TIDE_LANES], fb[TIDE_LANES], kb[TIDE_LANES],
+        lb0[TIDE_LANES], vg[TIDE_ARIMA_GROUP][TIDE_LANES], vgb[TIDE_ARIMA_GROUP][TIDE_LANES],
+        x0[TIDE_ARIMA_GROUP][TIDE_LANES], xb[TIDE_ARIMA_GROUP][TIDE_LANES];
     tide_arima_fill(mb, r + 1, 0.0, tide_stride);
     tide_arima_fill(lb, r + 1, 0.0, tide_stride);
     for (int c = 0; c < n; ++c)
@@ -465,7 +470,8 @@ TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w
         for (int i = r - 1; i >= 0; --i) {
             const double *z0 = w->z + (size_t)(t + 1 + i) * TIDE_STRIDE;
             TIDE_EACH_LANE(k) {
-                double m1 = TIDE_AT(M, i, k), l1 = TIDE_AT(L, i, k), mb1 = TIDE_AT(mb, i, k), lb1 = TIDE_AT(lb, i, k);
+                double m1 = TIDE_AT(M, i, k), l1 = TIDE_AT(L, i, k), mb1 = TIDE_AT(mb, i, k),
+                       lb1 = TIDE_AT(lb, i, k);
                 double m0 = tide_fma(kk[k], l1, m1) * h[k], t0 = tide_fma(kk[k], m1, l1) * h[k];
                 double sum = tide_fma(-kk[k], lb1, mb1);
                 for (int c = 0; c < n; ++c) {
@@ -484,7 +490,8 @@ TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w
             int i = s->phi.lag[j] - 1;
             const double *z0 = w->z + (size_t)(t + 1 + i) * TIDE_STRIDE;
             TIDE_EACH_LANE(k) {
-                double phi = TIDE_AT(w->poly.phi, i, k), tb = TIDE_AT(lb, i + 1, k), pb = TIDE_AT(w->poly.phi_bar, i, k);
+                double phi = TIDE_AT(w->poly.phi, i, k), tb = TIDE_AT(lb, i + 1, k),
+                       pb = TIDE_AT(w->poly.phi_bar, i, k);
                 TIDE_AT(L, i + 1, k) = tide_fma(-phi, l[k], TIDE_AT(L, i + 1, k));
                 lb0[k] = tide_fma(tb, phi, lb0[k]);
                 pb = tide_fma(tb, l[k], pb);
@@ -516,20 +523,20 @@ TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w
     TIDE_EACH_LANE(k) TIDE_AT(w->f_bar, 0, k) += fb[k];
 }
 
-TIDE_CALLED void tide_arima_back_one(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d,
-                                     const double *columns, const double *omega) {
+TIDE_CALLED void tide_arima_back_one(const tide_arima_shape *s, const tide_arima_work *w,
+                                     const tide_arima_data *d, const double *columns, const double *omega) {
     tide_arima_back(s, w, d, 1, columns, omega, 1.0);
 }
 
-TIDE_CALLED void tide_arima_back_group(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d,
-                                       const double *omega) {
+TIDE_CALLED void tide_arima_back_group(const tide_arima_shape *s, const tide_arima_work *w,
+                                       const tide_arima_data *d, const double *omega) {
     tide_arima_back(s, w, d, TIDE_ARIMA_GROUP, w->mix, omega, 0.0);
 }
 
 /* value [1] and gradient [k] (NULL: value only) of the lanes at u. Infinite where infeasible or not finite, with gradient
  * 0. Leaves coef, sum, nu, log_f, log_det, beta and x_end in w. */
-TIDE_CALLED void tide_arima_eval(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d,
-                                 const double *u, double *value, double *gradient) {
+TIDE_CALLED void tide_arima_eval(const tide_arima_shape *s, const tide_arima_work *w,
+                                 const tide_arima_data *d, const double *u, double *value, double *gradient) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     const int n_col = tide_arima_columns(d);
@@ -543,7 +550,8 @@ TIDE_CALLED void tide_arima_eval(const tide_arima_shape *s, const tide_arima_wor
     }
     TIDE_EACH_LANE(k) sum[k] = 0.0;
     for (int t = 0; t < d->rows; ++t)
-        TIDE_EACH_LANE(k) sum[k] = tide_fma(TIDE_AT(w->v, t, k) * TIDE_AT(w->g, t, k), TIDE_AT(w->v, t, k), sum[k]);
+        TIDE_EACH_LANE(k)
+        sum[k] = tide_fma(TIDE_AT(w->v, t, k) * TIDE_AT(w->g, t, k), TIDE_AT(w->v, t, k), sum[k]);
     TIDE_EACH_LANE(k) {
         double nu = TIDE_AT(w->nu, 0, k), least = tide_max(TIDE_ARIMA_LEAST_S, sum[k]);
         double q = tide_fma(nu, tide_log(least / nu), TIDE_AT(w->log_f, 0, k) + TIDE_AT(w->log_det, 0, k));

@@ -49,9 +49,9 @@ TIDE_FN tide_arima_part tide_arima_part_of(const tide_arima_shape *s, int which)
 
 /* The Hessian of the lanes marked in `begin` at u into the packed `hessian`; w->poly is used as scratch. rows: most steps
  * of a lane. */
-TIDE_CALLED void tide_arima_fisher_hessian(const tide_arima_shape *s, const tide_arima_work *w, const tide_arima_data *d,
-                                           const tide_arima_fisher *f, const double *u, const double *begin,
-                                           double *hessian) {
+TIDE_CALLED void tide_arima_fisher_hessian(const tide_arima_shape *s, const tide_arima_work *w,
+                                           const tide_arima_data *d, const tide_arima_fisher *f,
+                                           const double *u, const double *begin, double *hessian) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
     const int k_all = s->k;
@@ -68,7 +68,8 @@ TIDE_CALLED void tide_arima_fisher_hessian(const tide_arima_shape *s, const tide
             TIDE_EACH_LANE(k) acc[k] = t == 0 ? 1.0 : 0.0;
             for (int i = 0; i < p.n && t - (i + 1) * p.lag >= 0; ++i)
                 TIDE_EACH_LANE(k)
-            acc[k] = tide_fma(p.sign * TIDE_AT(poly->coef, p.first + i, k), TIDE_AT(h, t - (i + 1) * p.lag, k), acc[k]);
+            acc[k] = tide_fma(p.sign * TIDE_AT(poly->coef, p.first + i, k),
+                              TIDE_AT(h, t - (i + 1) * p.lag, k), acc[k]);
             TIDE_EACH_LANE(k) TIDE_AT(h, t, k) = acc[k];
         }
         const double shrink = which < 2 ? 1.0 / s->radius : tide_arima_shrink(s->radius, s->m);
@@ -76,8 +77,8 @@ TIDE_CALLED void tide_arima_fisher_hessian(const tide_arima_shape *s, const tide
             tide_arima_fill(poly->coef_bar, p.n, 0.0, tide_stride);
             TIDE_EACH_LANE(k) TIDE_AT(poly->coef_bar, i, k) = 1.0;
             tide_arima_step_up_back(poly->coef_bar, poly->k + (size_t)p.first * TIDE_STRIDE,
-                                    f->jacobian + (size_t)((p.first + i) * k_all + p.first) * TIDE_STRIDE, p.n, p.sign,
-                                    shrink, poly->triangle, tide_stride);
+                                    f->jacobian + (size_t)((p.first + i) * k_all + p.first) * TIDE_STRIDE,
+                                    p.n, p.sign, shrink, poly->triangle, tide_stride);
             for (int j = 0; j < p.n; ++j)
                 TIDE_EACH_LANE(k)
             TIDE_AT(f->jacobian, (p.first + i) * k_all + p.first + j, k) *=
@@ -112,7 +113,8 @@ TIDE_CALLED void tide_arima_fisher_hessian(const tide_arima_shape *s, const tide
             TIDE_EACH_LANE(k) acc[k] = 0.0;
             for (int e = 0; e < k_all; ++e)
                 TIDE_EACH_LANE(k)
-            acc[k] = tide_fma(TIDE_AT(f->info, i * k_all + e, k), TIDE_AT(f->jacobian, e * k_all + j, k), acc[k]);
+            acc[k] =
+                tide_fma(TIDE_AT(f->info, i * k_all + e, k), TIDE_AT(f->jacobian, e * k_all + j, k), acc[k]);
             TIDE_EACH_LANE(k) TIDE_AT(f->by, i * k_all + j, k) = acc[k];
         }
     for (int i = 0; i < k_all; ++i)
@@ -120,7 +122,8 @@ TIDE_CALLED void tide_arima_fisher_hessian(const tide_arima_shape *s, const tide
             TIDE_EACH_LANE(k) acc[k] = 0.0;
             for (int e = 0; e < k_all; ++e)
                 TIDE_EACH_LANE(k)
-            acc[k] = tide_fma(TIDE_AT(f->jacobian, e * k_all + i, k), TIDE_AT(f->by, e * k_all + j, k), acc[k]);
+            acc[k] =
+                tide_fma(TIDE_AT(f->jacobian, e * k_all + i, k), TIDE_AT(f->by, e * k_all + j, k), acc[k]);
             double *h = hessian + (size_t)tide_packed(i, j) * TIDE_STRIDE;
             TIDE_EACH_LANE(k) TIDE_AT(h, 0, k) = TIDE_AT(begin, 0, k) != 0.0 ? acc[k] : TIDE_AT(h, 0, k);
         }

@@ -55,10 +55,10 @@ typedef struct tide_arima_taps {
 /* An order at a season. */
 typedef struct tide_arima_shape {
     int p, q, P, Q, m;
-    int a, b;     /* lags of phi and of theta */
-    int r, k;     /* states; coordinates */
-    int lags;     /* of gamma_w: 0 .. lags - 1 */
-    int far;      /* of gamma_u: 0 .. far - 1 */
+    int a, b; /* lags of phi and of theta */
+    int r, k; /* states; coordinates */
+    int lags; /* of gamma_w: 0 .. lags - 1 */
+    int far;  /* of gamma_u: 0 .. far - 1 */
     double radius;
     size_t stride;
     tide_arima_taps phi, theta;
@@ -103,19 +103,19 @@ TIDE_FN tide_arima_shape tide_arima_shape_of(tide_arima_order o, int m, double r
 /* Memory of the maps, (elements, lanes). What ends in _bar is the derivative of the objective by it. */
 typedef struct tide_arima_poly {
     double *k, *coef, *coef_bar; /* [k] partial autocorrelations; coefficients */
-    double *phi, *phi_bar;     /* [r] element i: lag i + 1 */
-    double *theta, *theta_bar; /* [b+1] element i: lag i */
-    double *psi, *psi_bar;     /* [b+1] */
-    double *pacf, *lower;      /* [a+1] of phi; scratch of the recursions */
-    double *gamma, *gamma_bar; /* [far] of u */
-    double *half, *half_bar;   /* [lags+q] gamma_u filtered by the seasonal MA */
-    double *gw, *gw_bar;       /* [lags] of w */
-    double *c, *c_bar;         /* [q+1 + Q+1] autocorrelations of the two MA polynomials */
-    double *tau;               /* [a+1] */
-    double *triangle;          /* [15] */
-    double *m, *m_bar;         /* [r] */
-    double *f, *f_bar;         /* [1] */
-    double *feasible;          /* [1] 1 or 0 */
+    double *phi, *phi_bar;       /* [r] element i: lag i + 1 */
+    double *theta, *theta_bar;   /* [b+1] element i: lag i */
+    double *psi, *psi_bar;       /* [b+1] */
+    double *pacf, *lower;        /* [a+1] of phi; scratch of the recursions */
+    double *gamma, *gamma_bar;   /* [far] of u */
+    double *half, *half_bar;     /* [lags+q] gamma_u filtered by the seasonal MA */
+    double *gw, *gw_bar;         /* [lags] of w */
+    double *c, *c_bar;           /* [q+1 + Q+1] autocorrelations of the two MA polynomials */
+    double *tau;                 /* [a+1] */
+    double *triangle;            /* [15] */
+    double *m, *m_bar;           /* [r] */
+    double *f, *f_bar;           /* [1] */
+    double *feasible;            /* [1] 1 or 0 */
 } tide_arima_poly;
 
 enum { TIDE_ARIMA_TRIANGLE = TIDE_ARIMA_ORDER_MAX * (TIDE_ARIMA_ORDER_MAX + 1) / 2 };
@@ -123,7 +123,9 @@ enum { TIDE_ARIMA_TRIANGLE = TIDE_ARIMA_ORDER_MAX * (TIDE_ARIMA_ORDER_MAX + 1) /
 /* Doubles a lane for an order with a and b lags. */
 TIDE_FN size_t tide_arima_poly_size(const tide_arima_shape *s) {
     size_t a = (size_t)s->a, b = (size_t)s->b, q = (size_t)s->q, r = (size_t)s->r, lags = (size_t)s->lags;
-    return (size_t)s->k + 2 * ((size_t)s->k + 2 * r + 2 * (b + 1) + (size_t)s->far + (lags + q) + lags + (q + (size_t)s->Q + 2)) +
+    return (size_t)s->k +
+           2 * ((size_t)s->k + 2 * r + 2 * (b + 1) + (size_t)s->far + (lags + q) + lags +
+                (q + (size_t)s->Q + 2)) +
            3 * (a + 1) + TIDE_ARIMA_TRIANGLE + 3;
 }
 
@@ -132,7 +134,7 @@ TIDE_FN double *tide_arima_poly_place(tide_arima_poly *w, const tide_arima_shape
     (void)tide_stride;
     size_t a = (size_t)s->a, b = (size_t)s->b, q = (size_t)s->q, r = (size_t)s->r, lags = (size_t)s->lags,
            k = (size_t)s->k, c = q + (size_t)s->Q + 2;
-#define TIDE_PLACE_ARIMA_(field, count) (w->field = at, at += (count) * TIDE_STRIDE)
+#define TIDE_PLACE_ARIMA_(field, count) (w->field = at, at += (count)*TIDE_STRIDE)
     TIDE_PLACE_ARIMA_(k, k);
     TIDE_PLACE_ARIMA_(coef, k);
     TIDE_PLACE_ARIMA_(coef_bar, k);
@@ -170,13 +172,15 @@ TIDE_FN void tide_arima_fill(double *x, int n, double value, size_t tide_stride)
 }
 
 /* y[j] += a*x[i], both by the lane. */
-TIDE_FN void tide_arima_add(double *y, int j, const double *a, int ia, const double *x, int i, size_t tide_stride) {
+TIDE_FN void tide_arima_add(double *y, int j, const double *a, int ia, const double *x, int i,
+                            size_t tide_stride) {
     (void)tide_stride;
     TIDE_EACH_LANE(k) TIDE_AT(y, j, k) = tide_fma(TIDE_AT(a, ia, k), TIDE_AT(x, i, k), TIDE_AT(y, j, k));
 }
 
 /* One polynomial: n coefficients at c from coordinates u; sign 1 for AR, -1 for MA; scale = radius^-lag. */
-TIDE_FN void tide_arima_step_up(double *c, const double *u, int n, double sign, double scale, size_t tide_stride) {
+TIDE_FN void tide_arima_step_up(double *c, const double *u, int n, double sign, double scale,
+                                size_t tide_stride) {
     (void)tide_stride;
     for (int h = 1; h <= n; ++h) {
         TIDE_EACH_LANE(k) TIDE_AT(c, h - 1, k) = TIDE_AT(u, h - 1, k);
@@ -193,8 +197,8 @@ TIDE_FN void tide_arima_step_up(double *c, const double *u, int n, double sign, 
 }
 
 /* Its adjoint: u_bar from c_bar, which is used up. */
-TIDE_FN void tide_arima_step_up_back(double *c_bar, const double *u, double *u_bar, int n, double sign, double scale,
-                                     double *triangle, size_t tide_stride) {
+TIDE_FN void tide_arima_step_up_back(double *c_bar, const double *u, double *u_bar, int n, double sign,
+                                     double scale, double *triangle, size_t tide_stride) {
     (void)tide_stride;
     double by = scale;
     for (int i = 0; i < n; ++i, by *= scale)
@@ -204,7 +208,8 @@ TIDE_FN void tide_arima_step_up_back(double *c_bar, const double *u, double *u_b
         const double *before = triangle + (size_t)((h - 1) * (h - 2) / 2) * TIDE_STRIDE;
         for (int i = 0; i < h - 1; ++i)
             TIDE_EACH_LANE(k)
-        TIDE_AT(now, i, k) = tide_fma(-sign * TIDE_AT(u, h - 1, k), TIDE_AT(before, h - 2 - i, k), TIDE_AT(before, i, k));
+        TIDE_AT(now, i, k) =
+            tide_fma(-sign * TIDE_AT(u, h - 1, k), TIDE_AT(before, h - 2 - i, k), TIDE_AT(before, i, k));
         TIDE_EACH_LANE(k) TIDE_AT(now, h - 1, k) = TIDE_AT(u, h - 1, k);
     }
     for (int h = n; h >= 1; --h) {
@@ -212,7 +217,8 @@ TIDE_FN void tide_arima_step_up_back(double *c_bar, const double *u, double *u_b
         double acc[TIDE_LANES];
         TIDE_EACH_LANE(k) acc[k] = TIDE_AT(c_bar, h - 1, k);
         for (int i = 0; i < h - 1; ++i)
-            TIDE_EACH_LANE(k) acc[k] = tide_fma(-sign * TIDE_AT(c_bar, i, k), TIDE_AT(before, h - 2 - i, k), acc[k]);
+            TIDE_EACH_LANE(k)
+            acc[k] = tide_fma(-sign * TIDE_AT(c_bar, i, k), TIDE_AT(before, h - 2 - i, k), acc[k]);
         for (int i = 0; i < h / 2; ++i) {
             int j = h - 2 - i;
             TIDE_EACH_LANE(k) {
@@ -249,7 +255,8 @@ TIDE_FN void tide_arima_coef_of(const tide_arima_shape *s, const double *x, doub
     for (int i = 0; i < s->k; ++i)
         TIDE_EACH_LANE(k) TIDE_AT(partial, i, k) = tide_arima_partial(TIDE_AT(x, i, k));
     const double one = 1.0 / s->radius, season = tide_arima_shrink(s->radius, s->m);
-    const size_t q = (size_t)s->p * TIDE_STRIDE, P = q + (size_t)s->q * TIDE_STRIDE, Q = P + (size_t)s->P * TIDE_STRIDE;
+    const size_t q = (size_t)s->p * TIDE_STRIDE, P = q + (size_t)s->q * TIDE_STRIDE,
+                 Q = P + (size_t)s->P * TIDE_STRIDE;
     tide_arima_step_up(coef, u, s->p, 1.0, one, tide_stride);
     tide_arima_step_up(coef + q, u + q, s->q, -1.0, one, tide_stride);
     tide_arima_step_up(coef + P, u + P, s->P, 1.0, season, tide_stride);
@@ -287,7 +294,8 @@ TIDE_FN void tide_arima_expand(const tide_arima_shape *s, const tide_arima_poly 
 TIDE_FN void tide_arima_expand_back(const tide_arima_shape *s, const tide_arima_poly *w) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
-    const size_t q = (size_t)s->p * TIDE_STRIDE, P = q + (size_t)s->q * TIDE_STRIDE, Q = P + (size_t)s->P * TIDE_STRIDE;
+    const size_t q = (size_t)s->p * TIDE_STRIDE, P = q + (size_t)s->q * TIDE_STRIDE,
+                 Q = P + (size_t)s->P * TIDE_STRIDE;
     const double *ar = w->coef, *ma = ar + q, *sar = ar + P, *sma = ar + Q;
     double *ar_bar = w->coef_bar, *ma_bar = ar_bar + q, *sar_bar = ar_bar + P, *sma_bar = ar_bar + Q;
     for (int i = 0; i < s->p; ++i)
@@ -317,7 +325,8 @@ TIDE_FN void tide_arima_expand_back(const tide_arima_shape *s, const tide_arima_
 }
 
 /* Takes `lower` from order h down to h - 1 with the partial autocorrelation at pacf[h]; by = 1/(1 - k^2). */
-TIDE_FN void tide_arima_step_down(double *lower, const double *pacf, int h, const double *by, size_t tide_stride) {
+TIDE_FN void tide_arima_step_down(double *lower, const double *pacf, int h, const double *by,
+                                  size_t tide_stride) {
     (void)tide_stride;
     for (int i = 0; i < h / 2; ++i) {
         int j = h - 2 - i;
@@ -359,7 +368,8 @@ TIDE_FN void tide_arima_gamma_u(const tide_arima_shape *s, const tide_arima_poly
     for (int h = 1; h <= a; ++h) {
         TIDE_EACH_LANE(k) acc[k] = TIDE_AT(w->pacf, h, k) * left[k];
         for (int j = 1; j < h; ++j)
-            TIDE_EACH_LANE(k) acc[k] = tide_fma(TIDE_AT(w->lower, j - 1, k), TIDE_AT(w->gamma, h - j, k), acc[k]);
+            TIDE_EACH_LANE(k)
+            acc[k] = tide_fma(TIDE_AT(w->lower, j - 1, k), TIDE_AT(w->gamma, h - j, k), acc[k]);
         TIDE_EACH_LANE(k) {
             double f = TIDE_AT(w->pacf, h, k);
             TIDE_AT(w->gamma, h, k) = acc[k];
@@ -396,8 +406,8 @@ TIDE_FN void tide_arima_filter(double *out, int count, const double *c, int n, i
     }
 }
 
-TIDE_FN void tide_arima_filter_back(const double *out_bar, int count, const double *c, double *c_bar, int n, int step,
-                                    const double *in, double *in_bar, size_t tide_stride) {
+TIDE_FN void tide_arima_filter_back(const double *out_bar, int count, const double *c, double *c_bar, int n,
+                                    int step, const double *in, double *in_bar, size_t tide_stride) {
     (void)tide_stride;
     for (int h = 0; h < count; ++h)
         for (int i = -n; i <= n; ++i) {
@@ -457,7 +467,8 @@ TIDE_FN void tide_arima_moments_of_coef(const tide_arima_shape *s, const tide_ar
                 tide_arima_add(w->m, j, w->phi, s->phi.lag[i] - 1, w->gw, s->phi.lag[i] - 1 - j, tide_stride);
         for (int i = 0; i < s->theta.n; ++i)
             if (s->theta.lag[i] > j)
-                tide_arima_add(w->m, j, w->theta, s->theta.lag[i], w->psi, s->theta.lag[i] - j - 1, tide_stride);
+                tide_arima_add(w->m, j, w->theta, s->theta.lag[i], w->psi, s->theta.lag[i] - j - 1,
+                               tide_stride);
     }
     TIDE_EACH_LANE(k) TIDE_AT(w->f, 0, k) = TIDE_AT(w->gw, 0, k);
 }
@@ -502,7 +513,8 @@ TIDE_FN void tide_arima_gamma_u_back(const tide_arima_shape *s, const tide_arima
     for (int h = 1; h <= a; ++h) {
         /* z^h mu~ at index j is mu_{h-j}: pairs (j, h - j) */
         TIDE_EACH_LANE(k)
-        TIDE_AT(lambda, h, k) = tide_fma(TIDE_AT(w->pacf, h, k), TIDE_AT(lambda, 0, k), TIDE_AT(w->tau, h, k));
+        TIDE_AT(lambda, h, k) =
+            tide_fma(TIDE_AT(w->pacf, h, k), TIDE_AT(lambda, 0, k), TIDE_AT(w->tau, h, k));
         for (int j = 1; j <= h / 2; ++j)
             TIDE_EACH_LANE(k) {
                 double f = TIDE_AT(w->pacf, h, k), x = TIDE_AT(lambda, j, k), y = TIDE_AT(lambda, h - j, k);
@@ -524,8 +536,10 @@ TIDE_CALLED void tide_arima_setup_back(const tide_arima_shape *s, const tide_ari
                                        double *u_bar) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
-    const size_t q = (size_t)s->p * TIDE_STRIDE, P = q + (size_t)s->q * TIDE_STRIDE, Q = P + (size_t)s->P * TIDE_STRIDE;
-    double *cs = w->c + (size_t)(s->q + 1) * TIDE_STRIDE, *cs_bar = w->c_bar + (size_t)(s->q + 1) * TIDE_STRIDE;
+    const size_t q = (size_t)s->p * TIDE_STRIDE, P = q + (size_t)s->q * TIDE_STRIDE,
+                 Q = P + (size_t)s->P * TIDE_STRIDE;
+    double *cs = w->c + (size_t)(s->q + 1) * TIDE_STRIDE,
+           *cs_bar = w->c_bar + (size_t)(s->q + 1) * TIDE_STRIDE;
     tide_arima_fill(w->coef_bar, s->k, 0.0, tide_stride);
     tide_arima_fill(w->theta_bar, s->b + 1, 0.0, tide_stride);
     tide_arima_fill(w->psi_bar, s->b + 1, 0.0, tide_stride);
@@ -559,7 +573,8 @@ TIDE_CALLED void tide_arima_setup_back(const tide_arima_shape *s, const tide_ari
     }
     TIDE_EACH_LANE(k) TIDE_AT(w->gw_bar, 0, k) += TIDE_AT(w->f_bar, 0, k);
     tide_arima_filter_back(w->gw_bar, s->lags, w->c, w->c_bar, s->q, 1, w->half, w->half_bar, tide_stride);
-    tide_arima_filter_back(w->half_bar, s->lags + s->q, cs, cs_bar, s->Q, s->m, w->gamma, w->gamma_bar, tide_stride);
+    tide_arima_filter_back(w->half_bar, s->lags + s->q, cs, cs_bar, s->Q, s->m, w->gamma, w->gamma_bar,
+                           tide_stride);
     tide_arima_autocorrelate_back(w->c_bar, w->coef + q, w->coef_bar + q, s->q, tide_stride);
     tide_arima_autocorrelate_back(cs_bar, w->coef + Q, w->coef_bar + Q, s->Q, tide_stride);
     tide_arima_gamma_u_back(s, w);
@@ -567,8 +582,10 @@ TIDE_CALLED void tide_arima_setup_back(const tide_arima_shape *s, const tide_ari
     const double one = 1.0 / s->radius, season = tide_arima_shrink(s->radius, s->m);
     tide_arima_step_up_back(w->coef_bar, w->k, u_bar, s->p, 1.0, one, w->triangle, tide_stride);
     tide_arima_step_up_back(w->coef_bar + q, w->k + q, u_bar + q, s->q, -1.0, one, w->triangle, tide_stride);
-    tide_arima_step_up_back(w->coef_bar + P, w->k + P, u_bar + P, s->P, 1.0, season, w->triangle, tide_stride);
-    tide_arima_step_up_back(w->coef_bar + Q, w->k + Q, u_bar + Q, s->Q, -1.0, season, w->triangle, tide_stride);
+    tide_arima_step_up_back(w->coef_bar + P, w->k + P, u_bar + P, s->P, 1.0, season, w->triangle,
+                            tide_stride);
+    tide_arima_step_up_back(w->coef_bar + Q, w->k + Q, u_bar + Q, s->Q, -1.0, season, w->triangle,
+                            tide_stride);
     for (int i = 0; i < s->k; ++i)
         TIDE_EACH_LANE(k) TIDE_AT(u_bar, i, k) *= tide_arima_partial_slope(TIDE_AT(u, i, k));
 }

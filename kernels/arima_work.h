@@ -19,11 +19,19 @@
 
 /* ---- the list of orders: by their number of coefficients, so that an order comes after those nested in it ---- */
 
+/* Most coefficients of an order of a search. */
+TIDE_FN int tide_arima_most(const tide_arima_spec *s, int m) {
+    int seasonal = tide_arima_seasonal(m);
+    int all = s->max_p + s->max_q + (seasonal ? s->max_P + s->max_Q : 0);
+    return all < s->max_order || s->search == TIDE_ARIMA_STEPWISE ? all : s->max_order;
+}
+
 /* Walks the list until entry `at` (want NULL) or the order `want`: 1 when it is there, in *o and with its number in
  * *number; else 0 with *number the length of the list. Entries come in pairs, without and with a constant. */
-TIDE_FN int tide_arima_walk(const tide_arima_spec *s, int m, int at, const tide_arima_order *want, tide_arima_order *o,
-                            int *number) {
-    const int seasonal = tide_arima_seasonal(m), max_P = seasonal ? s->max_P : 0, max_Q = seasonal ? s->max_Q : 0;
+TIDE_FN int tide_arima_walk(const tide_arima_spec *s, int m, int at, const tide_arima_order *want,
+                            tide_arima_order *o, int *number) {
+    const int seasonal = tide_arima_seasonal(m), max_P = seasonal ? s->max_P : 0,
+              max_Q = seasonal ? s->max_Q : 0;
     memset(o, 0, sizeof *o);
     o->constant = at & 1;
     *number = 0;
@@ -35,7 +43,8 @@ TIDE_FN int tide_arima_walk(const tide_arima_spec *s, int m, int at, const tide_
         *number = want ? 0 : at < 2 ? at : 2;
         return want ? 0 : at < 2;
     }
-    for (int sum = 0; sum <= s->max_order; ++sum)
+    const int most = tide_arima_most(s, m);
+    for (int sum = 0; sum <= most; ++sum)
         for (o->P = 0; o->P <= max_P && o->P <= sum; ++o->P)
             for (o->Q = 0; o->Q <= max_Q && o->P + o->Q <= sum; ++o->Q)
                 for (o->p = 0; o->p <= s->max_p && o->P + o->Q + o->p <= sum; ++o->p) {
@@ -64,9 +73,9 @@ TIDE_FN int tide_arima_list_length(const tide_arima_spec *s, int m) {
 }
 
 /* Calls of tide_arima_fit_order that a search takes: each entry is screened, then each is polished where it may win; a fixed
- * order has one of its two entries polished. */
+ * order has two entries; a search by steps is one call. */
 TIDE_FN int tide_arima_launches(const tide_arima_spec *s, int m) {
-    return s->fixed ? 2 : 2 * tide_arima_list_length(s, m);
+    return s->fixed ? 2 : s->search == TIDE_ARIMA_STEPWISE ? 1 : 2 * tide_arima_list_length(s, m);
 }
 
 /* Most coordinates of an order of the list. */
@@ -74,8 +83,7 @@ TIDE_FN int tide_arima_k_most(const tide_arima_spec *s, int m) {
     int seasonal = tide_arima_seasonal(m);
     if (s->fixed)
         return s->p + s->q + (seasonal ? s->P + s->Q : 0);
-    int all = s->max_p + s->max_q + (seasonal ? s->max_P + s->max_Q : 0);
-    return all < s->max_order ? all : s->max_order;
+    return tide_arima_most(s, m);
 }
 
 /* Regressors of a likelihood, at most: Fourier terms, then the shared ones. */
@@ -93,18 +101,20 @@ TIDE_FN int tide_arima_columns_most(const tide_arima_spec *s) {
 }
 
 typedef struct tide_arima_carry {
-    double *z, *w;                  /* [N] the stretch, gaps filled; its differences, TIDE_NAN past their end */
-    double *missing, *weight;       /* [64], [6] as tide_arima_data has them */
+    double *z, *w;            /* [N] the stretch, gaps filled; its differences, TIDE_NAN past their end */
+    double *missing, *weight; /* [64], [6] as tide_arima_data has them */
     double *x[TIDE_ARIMA_KEEP], *value[TIDE_ARIMA_KEEP], *status[TIDE_ARIMA_KEEP]; /* of the order at hand */
-    double *table;                  /* [t(K+1)] */
-    double *n, *nu, *present;       /* [1] rows of w; of them not missing (as far as identified); values of the stretch */
-    double *steps, *d, *D;          /* [1] of the stretch; its orders of differences */
-    double *n_missing, *flat;       /* [1] dummies; 1: all differences are equal */
-    double *constant, *mean;        /* [1] value of the constant's column, 0 where there is none; mean of w */
-    double *lambda, *jacobian;      /* [1] of Box-Cox; sum of log dz/dy over what counts */
-    double *first, *pairs;          /* [1] step of the tile that the stretch begins at; pairs of Fourier terms */
-    double *usable, *best;          /* [1] of the order at hand; criterion of the member so far */
-    double *screened;               /* [1] best criterion of the screening */
+    double *table;                                                                 /* [t(K+1)] */
+    double *n, *nu,
+        *present; /* [1] rows of w; of them not missing (as far as identified); values of the stretch */
+    double *steps, *d, *D;     /* [1] of the stretch; its orders of differences */
+    double *n_missing, *flat;  /* [1] dummies; 1: all differences are equal */
+    double *constant, *mean;   /* [1] value of the constant's column, 0 where there is none; mean of w */
+    double *lambda, *jacobian; /* [1] of Box-Cox; sum of log dz/dy over what counts */
+    double *first, *pairs;     /* [1] step of the tile that the stretch begins at; pairs of Fourier terms */
+    double *usable, *best;     /* [1] of the order at hand; criterion of the member so far */
+    double *screened;          /* [1] best criterion of the screening */
+    double *step, *count, *current, *want, *before; /* [1] of a search by steps (arima_stepwise.h) */
 } tide_arima_carry;
 
 typedef struct tide_arima_flight_work {
@@ -121,7 +131,7 @@ TIDE_FN size_t tide_arima_carry_size(const tide_fit_spec *spec, int32_t rows) {
         return 0;
     size_t k = (size_t)tide_arima_k_most(&spec->arima, spec->season);
     return 2 * (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + TIDE_ARIMA_KEEP * (k + 2) +
-           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 1) + 17;
+           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 1) + 22;
 }
 
 /* Least squares on the Fourier terms and an intercept, before d and D are chosen. */
@@ -136,21 +146,25 @@ TIDE_FN size_t tide_arima_search_size(const tide_fit_spec *spec, int32_t rows) {
     int k = tide_arima_k_most(&spec->arima, spec->season);
     tide_arima_shape s =
         tide_arima_shape_of(tide_arima_largest(&spec->arima, spec->season), spec->season, 1.0, 1);
-    size_t search = tide_boxqn_size(k, k) + 1 +
-                    tide_arima_work_size(&s, rows, tide_arima_columns_most(&spec->arima), TIDE_ARIMA_MISSING_MAX) +
-                    (size_t)tide_arima_regressors(&spec->arima) * (size_t)rows + tide_arima_fisher_size(k, rows) + (size_t)s.k + 2 * (size_t)k,
+    size_t search =
+               tide_boxqn_size(k, k) + 1 +
+               tide_arima_work_size(&s, rows, tide_arima_columns_most(&spec->arima), TIDE_ARIMA_MISSING_MAX) +
+               (size_t)tide_arima_regressors(&spec->arima) * (size_t)rows + tide_arima_fisher_size(k, rows) +
+               (size_t)s.k + 2 * (size_t)k,
            before = (size_t)rows + tide_arima_diff_elements(rows, spec->season) +
                     tide_guerrero_elements(rows, spec->season) + tide_arima_ols_size(&spec->arima);
-    return (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + 2 + (search > before ? search : before);
+    return (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + 2 +
+           (search > before ? search : before);
 }
 
 TIDE_FN tide_arima_carry tide_arima_carry_place(const tide_fit_block *b) {
     const tide_fit_spec *spec = b->spec;
-    size_t tide_stride = b->stride, k = (size_t)tide_arima_k_most(&spec->arima, spec->season), n = (size_t)b->rows;
+    size_t tide_stride = b->stride, k = (size_t)tide_arima_k_most(&spec->arima, spec->season),
+           n = (size_t)b->rows;
     (void)tide_stride;
     double *at = b->arima_carry;
     tide_arima_carry c;
-#define TIDE_PLACE_ARIMA_(field, count) (c.field = at, at += (count) * TIDE_STRIDE)
+#define TIDE_PLACE_ARIMA_(field, count) (c.field = at, at += (count)*TIDE_STRIDE)
     TIDE_PLACE_ARIMA_(z, n);
     TIDE_PLACE_ARIMA_(w, n);
     TIDE_PLACE_ARIMA_(missing, (size_t)TIDE_ARIMA_MISSING_MAX);
@@ -177,6 +191,11 @@ TIDE_FN tide_arima_carry tide_arima_carry_place(const tide_fit_block *b) {
     TIDE_PLACE_ARIMA_(usable, 1);
     TIDE_PLACE_ARIMA_(best, 1);
     TIDE_PLACE_ARIMA_(screened, 1);
+    TIDE_PLACE_ARIMA_(step, 1);
+    TIDE_PLACE_ARIMA_(count, 1);
+    TIDE_PLACE_ARIMA_(current, 1);
+    TIDE_PLACE_ARIMA_(want, 1);
+    TIDE_PLACE_ARIMA_(before, 1);
     c.table = at;
 #undef TIDE_PLACE_ARIMA_
     return c;
@@ -206,7 +225,8 @@ TIDE_FN tide_arima_flight_work tide_arima_flight_place(const tide_fit_block *b, 
     at = tide_arima_fisher_place(&w.fisher, s->k, b->rows, b->stride, at);
     w.reg = at;
     at += (size_t)tide_arima_regressors(&b->spec->arima) * (size_t)b->rows * TIDE_STRIDE;
-    tide_arima_work_place(&w.eval, s, b->rows, tide_arima_columns_most(&b->spec->arima), TIDE_ARIMA_MISSING_MAX, at);
+    tide_arima_work_place(&w.eval, s, b->rows, tide_arima_columns_most(&b->spec->arima),
+                          TIDE_ARIMA_MISSING_MAX, at);
     return w;
 }
 

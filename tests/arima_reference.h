@@ -35,7 +35,8 @@ static inline void *reference_memory(size_t count, size_t size) {
 }
 
 /* Product of 1 + s*c_1 z + ... and its seasonal like: out[0..n*], returns the degree. */
-static inline int reference_product(const quad *low, int p, const quad *high, int P, int m, quad sign, quad *out) {
+static inline int reference_product(const quad *low, int p, const quad *high, int P, int m, quad sign,
+                                    quad *out) {
     int degree = p + m * P;
     for (int i = 0; i <= degree; ++i)
         out[i] = 0;
@@ -124,7 +125,8 @@ static inline void reference_acvf(const double *ar, int p, const double *ma, int
  * autocovariance gamma, cross[i*n_col + j] = sum v_i v_j/F and *log_f = sum log F. Levinson. */
 static inline void reference_cross(const quad *gamma, int n, const quad *columns, int n_col, quad *cross,
                                    long double *log_f) {
-    quad *a = reference_memory((size_t)n + 1, sizeof(quad)), *before = reference_memory((size_t)n + 1, sizeof(quad));
+    quad *a = reference_memory((size_t)n + 1, sizeof(quad)),
+         *before = reference_memory((size_t)n + 1, sizeof(quad));
     quad v[REFERENCE_COLUMNS], f = gamma[0];
     *log_f = 0;
     for (int i = 0; i < n_col * n_col; ++i)
@@ -156,7 +158,8 @@ static inline void reference_cross(const quad *gamma, int n, const quad *columns
 }
 
 /* Q = nu log(S/nu) + log F + log det of the block of columns 1..n_missing; column 0 the data; all columns identified. */
-static inline double reference_objective(const quad *gamma, int n, const quad *columns, int n_col, int n_missing) {
+static inline double reference_objective(const quad *gamma, int n, const quad *columns, int n_col,
+                                         int n_missing) {
     quad *cross = reference_memory((size_t)(n_col * n_col), sizeof(quad));
     long double log_f, log_det = 0;
     reference_cross(gamma, n, columns, n_col, cross, &log_f);
@@ -182,7 +185,8 @@ static inline double reference_present(const quad *gamma, int n, const double *y
     for (int t = 0; t < n; ++t)
         if (y[t] == y[t])
             at[count++] = t;
-    quad *l = reference_memory((size_t)(count * count), sizeof(quad)), *v = reference_memory((size_t)count, sizeof(quad));
+    quad *l = reference_memory((size_t)(count * count), sizeof(quad)),
+         *v = reference_memory((size_t)count, sizeof(quad));
     long double log_f = 0;
     quad s = 0;
     for (int i = 0; i < count; ++i) { /* LDL' */

@@ -49,7 +49,8 @@ static double differenced(const scene *s, const double *y, int t) {
 }
 
 /* y of n + lags steps, with n_missing values missing; w and its dummies. */
-static void set_scene(scene *s, tide_arima_order o, int m, int n, int n_missing, uint64_t seed, double radius) {
+static void set_scene(scene *s, tide_arima_order o, int m, int n, int n_missing, uint64_t seed,
+                      double radius) {
     memset(s, 0, sizeof *s);
     s->order = o;
     s->shape = tide_arima_shape_of(o, m, radius, 1);
@@ -97,13 +98,15 @@ static void evaluate(scene *s, int gradient) {
 static void acvf_of(const scene *s, quad *gamma, int n) {
     const double *c = s->work.poly.coef;
     const tide_arima_shape *p = &s->shape;
-    reference_acvf(c, p->p, c + p->p, p->q, c + p->p + p->q, p->P, c + p->p + p->q + p->P, p->Q, p->m, gamma, n);
+    reference_acvf(c, p->p, c + p->p, p->q, c + p->p + p->q, p->P, c + p->p + p->q + p->P, p->Q, p->m, gamma,
+                   n);
 }
 
 /* Our coef; columns in quad from y itself. */
 static double reference_of(const scene *s) {
     int n = (int)s->n, n_col = tide_arima_columns(&s->data);
-    quad *columns = reference_memory((size_t)(n * n_col), sizeof(quad)), *gamma = reference_memory((size_t)n, sizeof(quad));
+    quad *columns = reference_memory((size_t)(n * n_col), sizeof(quad)),
+         *gamma = reference_memory((size_t)n, sizeof(quad));
     double dummy[MOST + 128];
     acvf_of(s, gamma, n);
     for (int t = 0; t < n; ++t) {
@@ -162,7 +165,8 @@ Test(arima, likelihood_matches_quadruple_precision) {
         set_scene(&s, o, m, n, n_missing, i, 1.0);
         if (i % 3 == 0 && s.shape.k > 0) { /* near or on the border */
             const double edge[4] = {0.999, -0.999, 0.9999, 1.0};
-            int at = (int)(s.shape.k * unit(i, 11)), ma = (at >= o.p && at < o.p + o.q) || at >= o.p + o.q + o.P;
+            int at = (int)(s.shape.k * unit(i, 11)),
+                ma = (at >= o.p && at < o.p + o.q) || at >= o.p + o.q + o.P;
             s.u[at] = edge[(int)((ma ? 4 : 3) * unit(i, 12))];
             ++near;
         }
@@ -173,8 +177,8 @@ Test(arima, likelihood_matches_quadruple_precision) {
             double q = reference_of(&s), error = fabs(s.value - q) / fmax(1.0, fabs(q));
             if (error > worst)
                 worst = error;
-            cr_expect_lt(error, 1e-8, "case %d (%d,%d,%d)(%d,%d,%d)%d n %d missing %d: %.12g for %.12g", (int)i, o.p, o.d,
-                         o.q, o.P, o.D, o.Q, m, n, n_missing, s.value, q);
+            cr_expect_lt(error, 1e-8, "case %d (%d,%d,%d)(%d,%d,%d)%d n %d missing %d: %.12g for %.12g",
+                         (int)i, o.p, o.d, o.q, o.P, o.D, o.Q, m, n, n_missing, s.value, q);
         }
         free_scene(&s);
     }
@@ -197,7 +201,8 @@ Test(arima, missing_values_leave_the_density_of_those_present) {
                 y[s.at[j]] = TIDE_NAN;
             acvf_of(&s, gamma, 40);
             double q = reference_present(gamma, 40, y);
-            cr_expect_float_eq(s.value, q, 1e-8 * fmax(1.0, fabs(q)), "case %d: %.12g for %.12g", (int)i, s.value, q);
+            cr_expect_float_eq(s.value, q, 1e-8 * fmax(1.0, fabs(q)), "case %d: %.12g for %.12g", (int)i,
+                               s.value, q);
         }
         free_scene(&s);
     }
@@ -209,7 +214,8 @@ Test(arima, gradient_is_that_of_the_value) {
         scene s;
         int m;
         tide_arima_order o = random_order(i + 1000, &m);
-        set_scene(&s, o, m, 30 + (int)(120 * unit(i, 9)), i % 2 ? (int)(6 * unit(i, 10)) : 0, i, i % 5 == 4 ? 1.01 : 1.0);
+        set_scene(&s, o, m, 30 + (int)(120 * unit(i, 9)), i % 2 ? (int)(6 * unit(i, 10)) : 0, i,
+                  i % 5 == 4 ? 1.01 : 1.0);
         evaluate(&s, 1);
         if (s.value < TIDE_INF) {
             double g[TIDE_ARIMA_K_MAX], u[TIDE_ARIMA_K_MAX], size = 1.0;
@@ -232,8 +238,8 @@ Test(arima, gradient_is_that_of_the_value) {
                 fine += (fine - rough) / 15;
                 double error = fabs(g[j] - fine) / size;
                 worst = fmax(worst, error);
-                cr_expect_lt(error, 1e-6, "case %d (%d,%d,%d)(%d,%d,%d)%d u%d missing %d: %.10g for %.10g", (int)i, o.p,
-                             o.d, o.q, o.P, o.D, o.Q, m, j, s.data.n_missing, g[j], fine);
+                cr_expect_lt(error, 1e-6, "case %d (%d,%d,%d)(%d,%d,%d)%d u%d missing %d: %.10g for %.10g",
+                             (int)i, o.p, o.d, o.q, o.P, o.D, o.Q, m, j, s.data.n_missing, g[j], fine);
             }
         }
         free_scene(&s);
@@ -264,9 +270,11 @@ Test(arima, columns_that_a_series_does_not_have_change_no_bit) {
         s.memory = calloc(tide_arima_work_size(&s.shape, 80, 2 + more, more), sizeof *s.memory);
         tide_arima_work_place(&s.work, &s.shape, 80, 2 + more, more, s.memory);
         evaluate(&s, 1);
-        cr_assert_eq(memcmp(&value, &s.value, sizeof value), 0, "case %d: %.17g for %.17g", (int)i, s.value, value);
+        cr_assert_eq(memcmp(&value, &s.value, sizeof value), 0, "case %d: %.17g for %.17g", (int)i, s.value,
+                     value);
         for (int j = 0; j < s.shape.k; ++j)
-            cr_assert_eq(gradient[j], s.gradient[j], "case %d u%d: %.17g for %.17g", (int)i, j, s.gradient[j], gradient[j]);
+            cr_assert_eq(gradient[j], s.gradient[j], "case %d u%d: %.17g for %.17g", (int)i, j, s.gradient[j],
+                         gradient[j]);
         free_scene(&s);
     }
 }

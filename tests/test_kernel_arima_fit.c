@@ -51,8 +51,8 @@ static int drivers(const tide_lane_driver *list[4]) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         list[n++] = &tide_lanes_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
         list[n++] = &tide_lanes_avx512;
 #endif
     return n;
@@ -158,14 +158,16 @@ static void same_series(const batch *a, size_t i, const batch *b, size_t j, cons
     cr_assert_eq(p->n_members[i], q->n_members[j], "%s: members of %zu", what, i);
     for (size_t s = 0; s < (size_t)p->slots; ++s) {
         cr_assert_eq(p->family[s * n + i], q->family[s * m + j], "%s: family of %zu", what, i);
-        cr_assert_eq(p->form[s * n + i], q->form[s * m + j], "%s: form of %zu: %x and %x", what, i, p->form[s * n + i],
-                     q->form[s * m + j]);
+        cr_assert_eq(p->form[s * n + i], q->form[s * m + j], "%s: form of %zu: %x and %x", what, i,
+                     p->form[s * n + i], q->form[s * m + j]);
         cr_assert_eq(p->n_params[s * n + i], q->n_params[s * m + j]);
-#define SAME(field, rows)                                                                                              \
-    for (size_t c = 0; c < (size_t)(rows); ++c)                                                                        \
-        cr_assert_eq(memcmp(&p->field[(s * (size_t)(rows) + c) * n + i], &q->field[(s * (size_t)(rows) + c) * m + j], 8), \
-                     0, "%s: %s %zu of series %zu, %.17g and %.17g", what, #field, c, i,                               \
-                     p->field[(s * (size_t)(rows) + c) * n + i], q->field[(s * (size_t)(rows) + c) * m + j]);
+#define SAME(field, rows)                                                                                    \
+    for (size_t c = 0; c < (size_t)(rows); ++c)                                                              \
+        cr_assert_eq(memcmp(&p->field[(s * (size_t)(rows) + c) * n + i],                                     \
+                            &q->field[(s * (size_t)(rows) + c) * m + j], 8),                                 \
+                     0, "%s: %s %zu of series %zu, %.17g and %.17g", what, #field, c, i,                     \
+                     p->field[(s * (size_t)(rows) + c) * n + i],                                             \
+                     q->field[(s * (size_t)(rows) + c) * m + j]);
         SAME(weight, 1)
         SAME(sigma2, 1)
         SAME(loglik, 1)
@@ -187,13 +189,17 @@ static void mixed_batch(batch *b, int n, int season) {
 Test(arima_fit, every_lane_count_gives_the_same_bits) {
     const tide_lane_driver *list[4];
     int n_drivers = drivers(list);
-    for (int which = 0; which < 3; ++which) {
+    for (int which = 0; which < 4; ++which) {
         const tide_arima_order order = {.p = 1, .d = 1, .q = 2, .Q = 1, .D = 1};
-        tide_fit_spec spec = which == 0 ? spec_of(4, 2) : which == 1 ? fixed_spec(4, order) : spec_of(1, 2);
+        tide_fit_spec spec = which == 1 ? fixed_spec(4, order) : spec_of(which == 2 ? 1 : 4, 2);
         if (which == 2) {
             spec.families |= 1u << TIDE_FAMILY_NAIVE;
             spec.slots = 2;
             spec.arima.boxcox = TIDE_BOXCOX_ESTIMATED;
+        }
+        if (which == 3) {
+            spec.arima.search = TIDE_ARIMA_STEPWISE;
+            spec.arima.max_p = spec.arima.max_q = 2;
         }
         batch first;
         mixed_batch(&first, 71, spec.season);
@@ -251,20 +257,23 @@ static int order_of(const char *spec, tide_arima_order *o) {
     int m;
     char kind[16];
     memset(o, 0, sizeof *o);
-    if (sscanf(spec, "(%d,%d,%d)(%d,%d,%d)[%d] %15s", &o->p, &o->d, &o->q, &o->P, &o->D, &o->Q, &m, kind) != 8)
+    if (sscanf(spec, "(%d,%d,%d)(%d,%d,%d)[%d] %15s", &o->p, &o->d, &o->q, &o->P, &o->D, &o->Q, &m, kind) !=
+        8)
         return 0;
     o->constant = strcmp(kind, "none") != 0;
     return 1;
 }
 
 /* Exact log likelihood at coefficients, of the differenced values (missing ones with a dummy each). */
-static double exact(const golden_case *g, const double *ar, const double *ma, const double *sar, const double *sma) {
+static double exact(const golden_case *g, const double *ar, const double *ma, const double *sar,
+                    const double *sma) {
     const int n = g->n - g->skip;
     const tide_arima_order *o = &g->order;
     static quad y[LONGEST], columns[REFERENCE_COLUMNS * LONGEST], gamma[LONGEST];
     int n_missing = 0, n_col = 1;
     double filled = 0.0;
-    for (int pass = 0; pass <= REFERENCE_COLUMNS; ++pass) { /* the data, then the dummies, then the constant */
+    for (int pass = 0; pass <= REFERENCE_COLUMNS;
+         ++pass) { /* the data, then the dummies, then the constant */
         int at = -1, count = 0;
         for (int t = 0; t < g->n; ++t) {
             int gone = g->y[t] != g->y[t];
@@ -332,14 +341,15 @@ Test(arima_fit, exact_likelihoods_are_at_least_those_of_r) {
         cr_assert_eq(memcmp(&found, &o, sizeof o), 0);
         const double *c = b.r.coef; /* one series: element i at c[i] */
         double ours = exact(&g, c, c + o.p, c + o.p + o.q, c + o.p + o.q + o.P);
-        cr_expect_float_eq(b.r.loglik[0], ours, 1e-4, "%s %s: %.9g, exact %.9g", name, golden_text(&table, "spec"),
-                           b.r.loglik[0], ours);
+        cr_expect_float_eq(b.r.loglik[0], ours, 1e-4, "%s %s: %.9g, exact %.9g", name,
+                           golden_text(&table, "spec"), b.r.loglik[0], ours);
         ++fits;
         int is_worse = b.r.loglik[0] < at_theirs - 1e-3;
         worse += is_worse;
         better += b.r.loglik[0] > at_theirs + 1e-3;
         if (is_worse)
-            printf("%s %s: %.6f, R's coefficients %.6f\n", name, golden_text(&table, "spec"), b.r.loglik[0], at_theirs);
+            printf("%s %s: %.6f, R's coefficients %.6f\n", name, golden_text(&table, "spec"), b.r.loglik[0],
+                   at_theirs);
         batch_free(&b);
     }
     golden_close(&table);
@@ -365,7 +375,8 @@ Test(arima_fit, a_drift_is_the_mean_difference) {
     cr_assert_float_eq(b.r.sigma2[0], s / 58.0, 1e-11 * s);
     cr_assert_float_eq(b.r.state[1], y[59] - 60.0 * drift, 1e-10);
     cr_assert_eq(b.r.n_params[0], 2);
-    cr_assert_float_eq(b.r.loglik[0], -0.5 * 59.0 * (log(s / 59.0) + 1.0 + log(2.0 * 3.14159265358979323846)), 1e-9);
+    cr_assert_float_eq(b.r.loglik[0], -0.5 * 59.0 * (log(s / 59.0) + 1.0 + log(2.0 * 3.14159265358979323846)),
+                       1e-9);
     batch_free(&b);
 }
 
@@ -373,7 +384,8 @@ Test(arima_fit, fourier_terms_are_least_squares_where_noise_is_white) {
     enum { N = 240, M = 60, TERMS = 4 };
     double y[N];
     for (int t = 0; t < N; ++t)
-        y[t] = 50.0 + 4.0 * tide_fourier(0, t + 1, M) - 3.0 * tide_fourier(3, t + 1, M) + unit(4, (uint64_t)t);
+        y[t] =
+            50.0 + 4.0 * tide_fourier(0, t + 1, M) - 3.0 * tide_fourier(3, t + 1, M) + unit(4, (uint64_t)t);
     tide_fit_spec spec = fixed_spec(M, (tide_arima_order){.constant = 1});
     spec.arima.max_fourier = 2;
     batch b;
@@ -423,15 +435,42 @@ Test(arima_fit, the_grid_finds_no_less_than_its_parts) {
         for (int p = 0; p <= 2; ++p)
             for (int q = 0; q <= 1; ++q)
                 for (int Q = 0; Q + p + q <= 3 && Q <= 1; ++Q) {
-                    tide_fit_spec fixed = fixed_spec(4, (tide_arima_order){.p = p, .d = 1, .q = q, .D = 1, .Q = Q});
+                    tide_fit_spec fixed =
+                        fixed_spec(4, (tide_arima_order){.p = p, .d = 1, .q = q, .D = 1, .Q = Q});
                     batch b;
                     fit_one(&b, y, n, &fixed);
-                    cr_expect_leq(grid.r.criterion[0], b.r.criterion[0] + 0.05, "series %d (%d,1,%d)(0,1,%d): %g, %g", i, p,
-                                  q, Q, grid.r.criterion[0], b.r.criterion[0]);
+                    cr_expect_leq(grid.r.criterion[0], b.r.criterion[0] + 0.05,
+                                  "series %d (%d,1,%d)(0,1,%d): %g, %g", i, p, q, Q, grid.r.criterion[0],
+                                  b.r.criterion[0]);
                     batch_free(&b);
                 }
         batch_free(&grid);
     }
+}
+
+/* The steps end at a place that no step improves: the criterion is no worse than that of the first five orders. */
+Test(arima_fit, a_search_by_steps_is_no_worse_than_where_it_begins) {
+    double y[LONGEST];
+    tide_fit_spec spec = spec_of(4, 3);
+    spec.arima.search = TIDE_ARIMA_STEPWISE;
+    spec.arima.d = 1;
+    spec.arima.D = 0;
+    spec.arima.root_min = 1.0;
+    const tide_arima_order begin[4] = {
+        {.p = 2, .q = 2, .P = 1, .Q = 1}, {.p = 0}, {.p = 1, .P = 1}, {.q = 1, .Q = 1}};
+    int n = mixed_series(12, 4, y);
+    batch steps;
+    fit_one(&steps, y, n, &spec);
+    for (int i = 0; i < 4; ++i) {
+        tide_arima_order o = begin[i];
+        o.d = o.constant = 1;
+        tide_fit_spec fixed = fixed_spec(4, o);
+        batch b;
+        fit_one(&b, y, n, &fixed);
+        cr_expect_leq(steps.r.criterion[0], b.r.criterion[0] + 0.05);
+        batch_free(&b);
+    }
+    batch_free(&steps);
 }
 
 Test(arima_fit, outcomes_are_those_of_every_family) {
