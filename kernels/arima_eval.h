@@ -224,13 +224,37 @@ TIDE_FN int tide_arima_run(const tide_arima_shape *s, int i, int *end) {
     return 0;
 }
 
+/* The first row that a lane ends with. */
+TIDE_FN int tide_arima_first_end(const tide_arima_data *d) {
+    size_t tide_stride = d->stride;
+    (void)tide_stride;
+    int first = d->rows;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        int n = (int)TIDE_AT(d->n, 0, k);
+        first = (n > 0) & (n < first) ? n : first;
+    }
+    return first;
+}
+
+/* Does a lane end with row t? first: tide_arima_first_end. */
+TIDE_FN int tide_arima_ends(const tide_arima_data *d, int t, int first) {
+    size_t tide_stride = d->stride;
+    (void)tide_stride;
+    int ends = 0;
+    if (t + 1 < first)
+        return 0;
+    for (int k = 0; k < TIDE_LANES; ++k)
+        ends |= TIDE_AT(d->n, 0, k) == (double)(t + 1);
+    return ends;
+}
+
 /* One way through the data. mix NULL: over the first n_col columns of the data, leaving S, log F and the tape of the first
  * column; else over the n_col columns of `mix`, leaving the tape of all of them. */
 TIDE_CALLED void tide_arima_pass(const tide_arima_shape *s, const tide_arima_work *w,
                                  const tide_arima_data *d, int n_col, const double *mix) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
-    const int r = s->r, rows = d->rows;
+    const int r = s->r, rows = d->rows, first_end = tide_arima_first_end(d);
     const size_t state = (size_t)(r + 1) * TIDE_STRIDE, column = (size_t)w->rows_max * TIDE_STRIDE;
     double f[TIDE_LANES], g[TIDE_LANES], l[TIDE_LANES], kk[TIDE_LANES], vg[TIDE_LANES], x0[TIDE_LANES],
         product[TIDE_LANES], exponent[TIDE_LANES], value[TIDE_LANES];
@@ -296,10 +320,7 @@ TIDE_CALLED void tide_arima_pass(const tide_arima_shape *s, const tide_arima_wor
             else
                 tide_arima_rows_on(w, i, to, 0, kk, l, x0, vg, tide_stride);
         }
-        int ends = 0;
-        for (int k = 0; k < TIDE_LANES; ++k)
-            ends |= TIDE_AT(d->n, 0, k) == (double)(t + 1);
-        if (ends)
+        if (tide_arima_ends(d, t, first_end))
             for (int i = 0; i < r; ++i)
                 TIDE_EACH_LANE(k) {
                     int end = TIDE_AT(d->n, 0, k) == (double)(t + 1);
@@ -423,7 +444,7 @@ TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w
                              int n, const double *columns, const double *omega, double log_term) {
     size_t tide_stride = s->stride;
     (void)tide_stride;
-    const int r = s->r, rows = d->rows;
+    const int r = s->r, rows = d->rows, first_end = tide_arima_first_end(d);
     const size_t column = (size_t)w->rows_max * TIDE_STRIDE,
                  slide = (size_t)(w->rows_max + r + 1) * TIDE_STRIDE;
     double *M = w->m, *L = w->l, *mb = w->m_bar, *lb = w->l_bar;
@@ -436,10 +457,7 @@ TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w
         tide_arima_fill(w->z + (size_t)c * slide + (size_t)rows * TIDE_STRIDE, r + 1, 0.0, tide_stride);
     TIDE_EACH_LANE(k) fb[k] = 0.0;
     for (int t = rows - 1; t >= 0; --t) {
-        int ends = 0;
-        for (int k = 0; k < TIDE_LANES; ++k)
-            ends |= TIDE_AT(d->n, 0, k) == (double)(t + 1);
-        if (ends)
+        if (tide_arima_ends(d, t, first_end))
             for (int i = 0; i < r; ++i)
                 TIDE_EACH_LANE(k) {
                     int end = TIDE_AT(d->n, 0, k) == (double)(t + 1);

@@ -110,6 +110,8 @@ typedef struct batch {
     tide_panel panel;
     tide_plan plan;
     tide_results r;
+    const double *xreg; /* NULL, or shared regressors from step 0 of every series */
+    size_t xreg_rows;
 } batch;
 
 static void batch_begin(batch *b) {
@@ -123,7 +125,18 @@ static void batch_add(batch *b, const double *y, int n) {
 
 static void batch_fit(batch *b, const tide_lane_driver *driver, const tide_fit_spec *spec) {
     cr_assert_eq(tide_plan_build(&b->plan, &b->panel, NULL), TIDE_OK);
-    const tide_tiles *tiles = &b->plan.tiles;
+    tide_tiles with = b->plan.tiles;
+    const tide_tiles *tiles = &with;
+    size_t lanes = with.n_tiles * TIDE_TILE_WIDTH;
+    int32_t *at = calloc(lanes, sizeof *at);
+    double *ols = calloc(lanes * (size_t)(spec->arima.xreg + 1), sizeof *ols);
+    cr_assert(at && ols);
+    if (b->xreg) {
+        with.xreg = b->xreg;
+        with.xreg_rows = b->xreg_rows;
+        with.xreg_at = at;
+        with.xreg_ols = ols;
+    }
     b->r.n_series = b->panel.n_series;
     b->r.slots = spec->slots;
     b->r.coef_rows = tide_coef_rows(spec);
@@ -137,6 +150,8 @@ static void batch_fit(batch *b, const tide_lane_driver *driver, const tide_fit_s
     memset(work, 0x7f, work_bytes);
     driver->fit_tiles(spec, tiles, 0, tiles->n_tiles, work, &b->r);
     free(work);
+    free(at);
+    free(ols);
 }
 
 static void batch_free(batch *b) {
@@ -403,6 +418,38 @@ Test(arima_fit, fourier_terms_are_least_squares_where_noise_is_white) {
         cr_assert_float_eq(b.r.coef[1 + j], beta, 1e-10, "term %d: %g for %g", j, b.r.coef[1 + j], beta);
     }
     cr_assert_eq(b.r.n_params[0], 2 + TERMS);
+    batch_free(&b);
+}
+
+Test(arima_fit, shared_regressors_do_what_fourier_terms_do) {
+    enum { N = 150, M = 60, TERMS = 4 };
+    double y[N], x[N * TERMS];
+    for (int t = 0; t < N; ++t) {
+        y[t] = 50.0 + 0.1 * t + 4.0 * tide_fourier(0, t + 1, M) - 3.0 * tide_fourier(3, t + 1, M) +
+               unit(4, (uint64_t)t);
+        for (int j = 0; j < TERMS; ++j)
+            x[t * TERMS + j] = tide_fourier(j, t + 1, M);
+    }
+    y[40] = y[41] = TIDE_NAN;
+    tide_fit_spec spec = fixed_spec(M, (tide_arima_order){.p = 1, .d = 1, .q = 1, .constant = 1});
+    spec.arima.max_fourier = 2;
+    batch a, b;
+    fit_one(&a, y, N, &spec);
+    spec.arima.max_fourier = 0;
+    spec.arima.xreg = TERMS;
+    batch_begin(&b);
+    b.xreg = x;
+    b.xreg_rows = N;
+    batch_add(&b, y, N);
+    batch_fit(&b, widest(), &spec);
+    cr_assert_eq(a.r.n_params[0], b.r.n_params[0]);
+    cr_assert_eq(tide_arima_order_of(b.r.form[0]).xreg, TERMS);
+    cr_assert_eq(a.r.loglik[0], b.r.loglik[0]);
+    for (int i = 0; i < 3 + TERMS + 1; ++i) /* ar, ma, drift, betas, steps */
+        cr_assert_eq(a.r.coef[i], b.r.coef[i], "coefficient %d: %g, %g", i, a.r.coef[i], b.r.coef[i]);
+    for (int i = 0; i < 3; ++i)
+        cr_assert_eq(a.r.state[i], b.r.state[i]);
+    batch_free(&a);
     batch_free(&b);
 }
 
