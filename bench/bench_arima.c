@@ -24,14 +24,14 @@ static double now_s(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static double unit(uint64_t a, uint64_t b) {
+__attribute__((unused)) static double unit(uint64_t a, uint64_t b) {
     uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
     z = (z ^ z >> 27) * 0x94d049bb133111ebull;
     return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
 }
 
-static double value_of(size_t i, int t, int season) {
+__attribute__((unused)) static double value_of(size_t i, int t, int season) {
     uint64_t id = 17u + i;
     double level = 100.0 * (1.0 + 0.01 * (unit(id, 1) - 0.3) * t);
     double swing = 1.0 + 0.4 * (unit(id, 10u + (uint64_t)(t % season)) - 0.5);
