@@ -21,7 +21,8 @@
 /* Which lanes an order is fitted for. */
 typedef enum tide_arima_who {
     TIDE_ARIMA_ALL,    /* all that may have it */
-    TIDE_ARIMA_LIKELY, /* those of them where its criterion is within TIDE_ARIMA_WINDOW of the best */
+    TIDE_ARIMA_LIKELY, /* those of them where its criterion is within TIDE_ARIMA_WINDOW of the best of the screening */
+    TIDE_ARIMA_REST,   /* those where it is within it of the member, and has not been fitted to the end */
     TIDE_ARIMA_WANTED  /* those whose `want` it is */
 } tide_arima_who;
 
@@ -109,6 +110,9 @@ TIDE_FN int tide_arima_takes(const tide_fit_block *b, const tide_arima_carry *c,
         int ok = tide_arima_allowed(b, c, task, k);
         if (ok && task->how.who == TIDE_ARIMA_LIKELY)
             ok = tide_arima_criterion(b, c, task, k) < TIDE_AT(c->screened, 0, k) + TIDE_ARIMA_WINDOW;
+        if (ok && task->how.who == TIDE_ARIMA_REST)
+            ok = TIDE_AT(tide_arima_polished(b, c, task->at), 0, k) == 0.0 &&
+                 tide_arima_criterion(b, c, task, k) < TIDE_AT(c->best, 0, k) + TIDE_ARIMA_WINDOW;
         if (task->how.who == TIDE_ARIMA_WANTED)
             ok = TIDE_AT(c->want, 0, k) == (double)task->at;
         TIDE_AT(c->usable, 0, k) = ok ? 1.0 : 0.0;
@@ -407,6 +411,7 @@ TIDE_FN void tide_arima_rounds(const tide_fit_block *first, const tide_arima_fli
     tide_arima_feed feed;
     tide_arima_flight_begin(&feed, first, w, task);
     feed.end = first->n_blocks * TIDE_LANES * (size_t)task->how.keep;
+    tide_arima_fill(q->aim, 1, TIDE_INF, q->stride); /* no search is worth less than another */
     tide_arima_data d = tide_arima_flight(&feed, first, w, task);
     for (int round = 0;; ++round) {
         const int loading = round % TIDE_ARIMA_LOAD == 0;
@@ -547,6 +552,8 @@ TIDE_FN void tide_arima_gather_block(const tide_fit_block *b, const tide_arima_c
     double better[TIDE_LANES];
     int any = 0;
     for (int k = 0; k < TIDE_LANES; ++k) {
+        if (TIDE_AT(c->usable, 0, k) != 0.0 && task->how.member)
+            TIDE_AT(tide_arima_polished(b, c, task->at), 0, k) = 1.0;
         const int usable = TIDE_AT(c->usable, 0, k) != 0.0 && !tide_arima_on_border(b, c, task, k);
         double criterion = usable ? tide_arima_criterion(b, c, task, k) : TIDE_INF;
         better[k] = 0.0;
@@ -577,7 +584,7 @@ TIDE_FN void tide_arima_fit_entry(const tide_fit_block *first, int at, tide_arim
     task.shape = tide_arima_shape_of(task.order, spec->season, spec->arima.fixed ? 1.0 : spec->arima.root_min,
                                      first->stride);
     tide_arima_flight_work w = tide_arima_flight_place(first, &task.shape);
-    w.q.tolerance = how.tolerance;
+    w.q.tolerance = w.q.coarse = how.tolerance;
     w.q.round_limit = (double)spec->arima.max_iterations;
     int any = 0;
     for (size_t i = 0; i < first->n_blocks; ++i) {

@@ -3,7 +3,7 @@
  *
  * Memory in doubles a lane; N = longest series of the range, t = entries of the list of orders, K = most coordinates:
  *
- *     carry    z [N] | w [N] | missing [64] | weight [6] | kept [2(K+2)] | table [t(K+1)] | scalars
+ *     carry    z [N] | w [N] | missing [64] | weight [6] | kept [2(K+2)] | table [t(K+2)] | scalars
  *     scratch  in flight: w [N], missing [64], weight [6], scalars | boxqn | arima_fisher.h | regressors [N each] | arima_eval.h
  *              (or, at the beginning, that of the orders of differences)
  *
@@ -72,10 +72,10 @@ TIDE_FN int tide_arima_list_length(const tide_arima_spec *s, int m) {
     return s->fixed ? 2 : number;
 }
 
-/* Calls of tide_arima_fit_order that a search takes: each entry is screened, then each is polished where it may win; a fixed
- * order has two entries; a search by steps is one call. */
+/* Calls of tide_arima_fit_order that a search takes: each entry is screened, then each is polished where it may win, then, where
+ * those that might have won lie on the border, what may win in their place; a fixed order has two entries; a search by steps is one call. */
 TIDE_FN int tide_arima_launches(const tide_arima_spec *s, int m) {
-    return s->fixed ? 2 : s->search == TIDE_ARIMA_STEPWISE ? 1 : 2 * tide_arima_list_length(s, m);
+    return s->fixed ? 2 : s->search == TIDE_ARIMA_STEPWISE ? 1 : 3 * tide_arima_list_length(s, m);
 }
 
 /* Most coordinates of an order of the list. */
@@ -104,7 +104,7 @@ typedef struct tide_arima_carry {
     double *z, *w;            /* [N] the stretch, gaps filled; its differences, TIDE_NAN past their end */
     double *missing, *weight; /* [64], [6] as tide_arima_data has them */
     double *x[TIDE_ARIMA_KEEP], *value[TIDE_ARIMA_KEEP], *status[TIDE_ARIMA_KEEP]; /* of the order at hand */
-    double *table;                                                                 /* [t(K+1)] */
+    double *table;                                                                 /* [t(K+2)] */
     double *n, *nu,
         *present; /* [1] rows of w; of them not missing (as far as identified); values of the stretch */
     double *steps, *d, *D;     /* [1] of the stretch; its orders of differences */
@@ -131,7 +131,7 @@ TIDE_FN size_t tide_arima_carry_size(const tide_fit_spec *spec, int32_t rows) {
         return 0;
     size_t k = (size_t)tide_arima_k_most(&spec->arima, spec->season);
     return 2 * (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + TIDE_ARIMA_KEEP * (k + 2) +
-           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 1) + 22;
+           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 2) + 22;
 }
 
 /* Least squares on the Fourier terms and an intercept, before d and D are chosen. */
@@ -234,7 +234,14 @@ TIDE_FN tide_arima_flight_work tide_arima_flight_place(const tide_fit_block *b, 
 TIDE_FN double *tide_arima_entry(const tide_fit_block *b, const tide_arima_carry *c, int at) {
     size_t tide_stride = b->stride, k = (size_t)tide_arima_k_most(&b->spec->arima, b->spec->season);
     (void)tide_stride;
-    return c->table + (size_t)at * (k + 1) * TIDE_STRIDE;
+    return c->table + (size_t)at * (k + 2) * TIDE_STRIDE;
+}
+
+/* 1 once the entry's order has been fitted to the end. */
+TIDE_FN double *tide_arima_polished(const tide_fit_block *b, const tide_arima_carry *c, int at) {
+    size_t tide_stride = b->stride, k = (size_t)tide_arima_k_most(&b->spec->arima, b->spec->season);
+    (void)tide_stride;
+    return tide_arima_entry(b, c, at) + (k + 1) * TIDE_STRIDE;
 }
 
 #endif
