@@ -1,6 +1,6 @@
 /* bench_ets.c - exponential smoothing on one core: ns per observation of a fit's parts, and fits a second.
  *
- *   bench_ets [series] [steps] [season]      defaults 1024 120 12
+ *   bench_ets [series] [steps] [season]      defaults 1024 120 12; series 0: the parts only
  *
  * Parts of a fit (value; value and gradient; Gauss-Newton pass; propose and update) at the lane width that this
  * file is compiled for: bench_ets has one lane, bench_ets_avx2 and bench_ets_avx512 have those drivers' lanes and
@@ -60,6 +60,69 @@ static void *grab(size_t bytes) {
 /* ---- parts of a fit, at this file's own lane width
  * ------------------------------------------------------------- */
 
+#if TIDE_LANES > 1
+/* Most fused multiply-adds a nanosecond of this core at the width of this file's registers: 16 independent chains.
+ * Compiled with contraction, which makes the one kind of instruction that is wanted of a product and a sum. */
+typedef double wide __attribute__((vector_size(8 * TIDE_CHUNK)));
+static __attribute__((noinline, optimize("fp-contract=fast"))) wide chains(int rounds, const wide start[16], wide a,
+                                                                           wide b) {
+    wide c0 = start[0], c1 = start[1], c2 = start[2], c3 = start[3], c4 = start[4], c5 = start[5], c6 = start[6],
+         c7 = start[7], d0 = start[8], d1 = start[9], d2 = start[10], d3 = start[11], d4 = start[12],
+         d5 = start[13], d6 = start[14], d7 = start[15];
+    for (int i = 0; i < rounds; ++i) {
+        c0 = c0 * a + b, c1 = c1 * a + b, c2 = c2 * a + b, c3 = c3 * a + b;
+        c4 = c4 * a + b, c5 = c5 * a + b, c6 = c6 * a + b, c7 = c7 * a + b;
+        d0 = d0 * a + b, d1 = d1 * a + b, d2 = d2 * a + b, d3 = d3 * a + b;
+        d4 = d4 * a + b, d5 = d5 * a + b, d6 = d6 * a + b, d7 = d7 * a + b;
+    }
+    return c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + d0 + d1 + d2 + d3 + d4 + d5 + d6 + d7;
+}
+
+static double peak_fma(void) {
+    const int rounds = 200000;
+    wide a, b, begin[16];
+    for (int k = 0; k < TIDE_CHUNK; ++k) {
+        a[k] = 0.5;
+        b[k] = 1.0;
+        for (int i = 0; i < 16; ++i)
+            begin[i][k] = i + k;
+    }
+    double best = 0.0;
+    for (int repeat = 0; repeat < 20; ++repeat) {
+        double start = now_ns();
+        wide sum = chains(rounds, begin, a, b);
+        double rate = 16.0 * TIDE_CHUNK * rounds / (now_ns() - start);
+        if (sum[0] > 0.0 && rate > best)
+            best = rate;
+    }
+    return best;
+}
+#else
+static double peak_fma(void) {
+    return 0.0; /* one lane is no measure of a core */
+}
+#endif
+
+/* Multiplications, additions and fused multiply-adds a step and series, counted in the source (ets_eval.h,
+ * ets_gauss.h); comparisons, selections and what is done once a pass are left out. what: 0 value, 1 value and
+ * gradient, 2 Gauss-Newton pass over n columns. */
+static int operations(tide_ets_form f, int n, int what) {
+    const int trend = f.trend != TIDE_NO, damped = f.trend == TIDE_DAMPED, season = f.season != TIDE_NO,
+              product = f.season == TIDE_MUL, relative = f.error == TIDE_MUL;
+    int step = trend + season + 1 + 9 * relative + product + 1 + trend + damped + season + product;
+    int value = step + 1 + relative;
+    if (what == 0)
+        return value;
+    if (what == 1) {
+        int back = product ? 2 + trend + 3 + trend + 3 + 2 + trend + 3 + 2 * trend + 3
+                           : 1 + trend + season + (relative ? 4 : 1) + 1 + trend + season + 1 + season;
+        return value + back + (damped ? 3 : trend);
+    }
+    int column = (damped ? 1 : 0) + trend +
+                 (product ? 2 + 1 + 2 * trend + 2 + 2 : (season ? 2 : 0) + 1 + trend + 1) + relative;
+    return step + 1 + n * column + n * (n + 1) / 2;
+}
+
 typedef struct parts {
     tide_ets_problem p;
     tide_boxqn q;
@@ -91,9 +154,12 @@ static void time_parts(int steps, int season) {
     for (int t = 0; t < steps; ++t)
         for (size_t k = 0; k < TIDE_TILE_WIDTH; ++k)
             y[(size_t)t * TIDE_TILE_WIDTH + k] = value_of(k, t, season) / 128.0;
-    printf("parts, %d lanes, %d steps, period %d: ns per observation and series\n", TIDE_LANES, steps,
-           season);
-    printf("form    n    value  +gradient  Gauss-Newton  propose+update (ns a series)\n");
+    double peak = peak_fma();
+    printf("parts, %d lanes, %d steps, period %d: ns per observation and series; share of the core's peak of %.2f "
+           "FMA/ns\n",
+           TIDE_LANES, steps, season, peak);
+    printf("form    n    value  +gradient  Gauss-Newton  propose+update (ns a series)  %% of peak: value +gradient "
+           "Gauss-Newton\n");
     for (int id = 0; id < TIDE_ETS_FORMS; ++id) {
         tide_ets_form form = tide_ets_form_of(id);
         parts b;
@@ -169,8 +235,10 @@ static void time_parts(int steps, int season) {
                 if (spent < best[what])
                     best[what] = spent;
             }
-        printf("%-5s  %2d  %7.3f  %9.3f  %12.3f  %14.1f\n", form_names[id], b.n, best[0], best[1], best[2],
-               best[3]);
+        printf("%-5s  %2d  %7.3f  %9.3f  %12.3f  %14.1f", form_names[id], b.n, best[0], best[1], best[2], best[3]);
+        for (int what = 0; what < 3 && peak > 0.0; ++what)
+            printf("  %5.1f", 100.0 * operations(form, b.n, what) / (best[what] * peak));
+        printf("\n");
         free(room);
         free(block);
     }
@@ -181,7 +249,7 @@ static void time_parts(int steps, int season) {
  * ------------------------------------------------------------------------------------- */
 
 #ifndef RANGE
-#define RANGE 16 /* tiles at a time, as in host/backend_cpu.c */
+#define RANGE 32 /* tiles at a time, as in host/backend_cpu.c */
 #endif
 
 static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec, const tide_tiles *tiles) {
@@ -242,12 +310,12 @@ static void time_driver(const tide_lane_driver *driver, const tide_tiles *tiles,
 int main(int argc, char **argv) {
     int n = argc > 1 ? atoi(argv[1]) : 1024, steps = argc > 2 ? atoi(argv[2]) : 120,
         season = argc > 3 ? atoi(argv[3]) : 12;
-    if (n < 1 || steps < 4 || season < 1 || season > TIDE_SEASON_MAX) {
-        fputs("usage: bench_ets [series >= 1] [steps >= 4] [season 1..366]\n", stderr);
+    if (n < 0 || steps < 4 || season < 1 || season > TIDE_SEASON_MAX) {
+        fputs("usage: bench_ets [series >= 0] [steps >= 4] [season 1..366]\n", stderr);
         return 2;
     }
     time_parts(steps, season);
-    if (TIDE_LANES > 1)
+    if (TIDE_LANES > 1 || n == 0)
         return 0;
     tide_panel panel;
     tide_plan plan;

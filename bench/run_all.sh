@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benches that fit this machine and appends their rows to bench/results.csv.
 #
-# usage: bench/run_all.sh [--quick] [scale|startup|kernels|kill|warm|peers]...      default: all but peers; --quick: small sizes
+# usage: bench/run_all.sh [--quick] [scale|startup|kernels|load|kill|warm|peers]...      default: all but peers; --quick: small sizes
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 need_tidemill
@@ -9,11 +9,11 @@ quick=0 which=()
 for word in "$@"; do
     case $word in
     --quick) quick=1 ;;
-    scale | startup | kernels | kill | warm | peers) which+=("$word") ;;
+    scale | startup | kernels | load | kill | warm | peers) which+=("$word") ;;
     *) echo "run_all.sh: unknown '$word'" >&2; exit 2 ;;
     esac
 done
-((${#which[@]})) || which=(kernels scale startup kill warm)
+((${#which[@]})) || which=(kernels scale startup load kill warm)
 for bench in "${which[@]}"; do
     echo "== $bench"
     case $bench in
@@ -28,6 +28,7 @@ for bench in "${which[@]}"; do
         ;;
     scale) if ((quick)); then "$bench_dir/scale.sh" --sizes "2000 4000"; else "$bench_dir/scale.sh"; fi ;;
     startup) if ((quick)); then "$bench_dir/startup.sh" 20000 "$root/build/bench-20000"; else "$bench_dir/startup.sh"; fi ;;
+    load) if ((quick)); then "$bench_dir/load.sh" --series 2000 --days 50 --rounds 1; else "$bench_dir/load.sh"; fi ;;
     kill)
         rounds=30
         if ((quick)); then rounds=5; fi

@@ -104,13 +104,16 @@ static tide_status cut_tiles(tide_across_work *work, const tide_tiles *all, int3
 }
 
 /* The spec of one set and its results, mapped into work->results. */
-static tide_status set_begin(tide_across_work *work, const tide_fit_spec *fit, const sets *s, int g, size_t n,
-                             tide_fit_spec *spec, tide_results *r, tide_error *err) {
+static tide_status set_begin(tide_across_work *work, const tide_fit_spec *fit, const sets *s, int g,
+                             const tide_results *all, tide_fit_spec *spec, tide_results *r, tide_error *err) {
     *spec = *fit;
     spec->families = s->families[g];
     spec->slots = s->slots[g];
     memset(r, 0, sizeof *r);
-    r->n_series = n;
+    r->n_series = all->n_series;
+    r->xreg = all->xreg;
+    r->xreg_rows = all->xreg_rows;
+    r->xreg_columns = all->xreg_columns;
     r->slots = spec->slots;
     r->coef_rows = tide_coef_rows(spec);
     r->state_rows = tide_state_rows(spec);
@@ -177,7 +180,8 @@ static double lane_naive_error(const tide_tiles *all, const tide_tiles *cut, siz
 
 /* First fits and the errors of their forecasts. */
 static tide_status run_backtest(tide_across_work *work, const tide_backend *backend, const tide_fit_spec *fit,
-                                const sets *s, const tide_tiles *all, tide_tiles *cut, backtest *b, tide_error *err) {
+                                const sets *s, const tide_tiles *all, tide_tiles *cut, backtest *b,
+                                const tide_results *out, tide_error *err) {
     TIDE_TRY(cut_tiles(work, all, fit->season, cut, &b->held, err));
     TIDE_TRY(backtest_place(work, s->n, b, err));
     for (int g = 0; g < s->n && b->held > 0; ++g) {
@@ -185,7 +189,7 @@ static tide_status run_backtest(tide_across_work *work, const tide_backend *back
         tide_results r;
         tide_forecast_spec ahead = {.season = fit->season, .horizon = b->held};
         double *mean = b->mean + (size_t)g * (size_t)b->held * b->n, weight[SETS_MAX] = {0.0};
-        TIDE_TRY(set_begin(work, fit, s, g, b->n, &spec, &r, err));
+        TIDE_TRY(set_begin(work, fit, s, g, out, &spec, &r, err));
         TIDE_TRY(backend->fit(backend->self, &spec, cut, &r, err));
         TIDE_TRY(backend->forecast(backend->self, &ahead, &r, NULL, mean, NULL, NULL, err));
         weight[g] = 1.0;
@@ -258,7 +262,7 @@ static void share_out(int32_t rule, int n_sets, const int *fitted, const double 
         else if (perfect)
             share[g] = error[g] == 0.0;
         else
-            share[g] = isfinite(error[g]) ? 1.0 / error[g] : 0.0;
+            share[g] = isfinite(error[g]) ? 1.0 / (error[g] * error[g]) : 0.0;
         total += share[g];
     }
     for (int g = 0; g < n_sets; ++g)
@@ -297,7 +301,7 @@ static tide_status fit_all(tide_across_work *work, const tide_backend *backend, 
     for (int g = 0; g < s->n; ++g) {
         tide_fit_spec spec;
         tide_results r;
-        TIDE_TRY(set_begin(work, fit, s, g, n, &spec, &r, err));
+        TIDE_TRY(set_begin(work, fit, s, g, out, &spec, &r, err));
         TIDE_TRY(backend->fit(backend->self, &spec, tiles, &r, err));
         for (size_t i = 0; i < n; ++i) {
             part *p = &parts[(size_t)g * n + i];
@@ -309,6 +313,7 @@ static tide_status fit_all(tide_across_work *work, const tide_backend *backend, 
                 out->outcome[i] = r.outcome[i];
                 out->n_obs[i] = r.n_obs[i];
                 out->scale[i] = r.scale[i];
+                out->xreg_next[i] = r.xreg_next[i];
             }
         }
     }
@@ -326,7 +331,7 @@ tide_status tide_across_fit(tide_across_work *work, const tide_backend *backend,
     if (s.n < 2)
         return backend->fit(backend->self, fit, tiles, results, err);
     if (rule == TIDE_ACROSS_BACKTEST)
-        TIDE_TRY(run_backtest(work, backend, fit, &s, tiles, &cut, &b, err));
+        TIDE_TRY(run_backtest(work, backend, fit, &s, tiles, &cut, &b, results, err));
     else
         TIDE_TRY(backtest_place(work, s.n, &b, err));
 

@@ -4,10 +4,14 @@
  * roughly (ARIMA's likelihood is of the differenced series). So each family, or set of families that are fitted together
  * (exponential smoothing by likelihood and by absolute errors), is fitted for itself, and
  *
- *     backtest   weights a set by 1/error of its forecasts of the last values, which a first fit does not see; the
- *                members are those of a second fit to all values, so that fitting takes twice as long
+ *     backtest   weights a set by 1/error^2 of its forecasts of the last values, which a first fit does not see (Bates,
+ *                Granger, "The combination of forecasts", 1969); the members are those of a second fit to all values,
+ *                so that fitting takes twice as long
  *     mean       weights all sets alike
  *     criterion  keeps the set whose best member has the lowest criterion
+ *
+ * Half of M3 (1,470 series), exponential smoothing with the seasonal naive, and with the drift: MASE 1.387 and 1.359 by
+ * backtest, 1.396 and 1.368 with 1/error, 1.422 and 1.422 by mean; smoothing alone 1.367.
  *
  * A series' last values are, of its steps n, the smallest multiple of the season that is at least 6, but n/4 at most; with
  * fewer than 8 steps, or none of the last values present, the sets share alike. A set that could not be fitted (too

@@ -1,6 +1,7 @@
 /* backend_cpu.c - the fit on the processors of this machine.
  *
- * The pool hands out ranges of tiles, longer ones where there are many tiles a worker; each worker has a 64-byte aligned workspace of its own that
+ * The pool hands out ranges of tiles, long ones first and shorter ones towards the end of a batch, so that the
+ * workers end together; each worker has a 64-byte aligned workspace of its own that
  * grows to the longest tile seen and is kept from call to call. The lane driver is chosen once: the widest
  * instruction set that this processor has, or the one asked for. All of them give the same bits.
  *
@@ -14,14 +15,17 @@
 #include <string.h>
 
 enum { ALIGNMENT = 64, FORECAST_CHUNK = 64, BATCH_SERIES_A_WORKER = 1024 };
-/* Tiles of a range: many keep lanes busy, few keep workers busy at the end of a batch. */
-enum { RANGE_MAX = 16, RANGES_A_WORKER = 4 };
+/* Tiles of a range: many keep lanes busy, few keep workers busy at the end of a batch. Each range is the share of a
+ * worker in half of what is left. Time a series against ranges of 32 tiles: 16 tiles 1.04, 8 tiles 1.07, 4 tiles 1.16, 1 tile 1.65. */
+enum { RANGE_MAX = 32, RANGE_MIN = 4 };
 
 typedef struct cpu_backend {
     const tide_lane_driver *lanes;
     tide_pool *pool;
     void **workspace; /* [workers] */
     size_t workspace_bytes;
+    size_t *cut; /* [cuts + 1] first tile of each range, and the end */
+    size_t cut_room;
 } cpu_backend;
 
 typedef struct isa {
@@ -106,20 +110,39 @@ typedef struct fit_call {
     cpu_backend *b;
     const tide_fit_spec *spec;
     const tide_tiles *tiles;
-    size_t range; /* tiles at a time */
     tide_results *results;
 } fit_call;
 
 static void fit_item(void *context, int worker, size_t item) {
     fit_call *c = context;
-    size_t first = item * c->range, count = c->tiles->n_tiles - first;
-    count = count < c->range ? count : c->range;
-    c->b->lanes->fit_tiles(c->spec, c->tiles, first, count, c->b->workspace[worker], c->results);
+    size_t first = c->b->cut[item];
+    c->b->lanes->fit_tiles(c->spec, c->tiles, first, c->b->cut[item + 1] - first, c->b->workspace[worker], c->results);
 }
 
-static size_t range_of(size_t n_tiles, size_t workers) {
-    size_t range = n_tiles / (workers * RANGES_A_WORKER);
-    return range < 1 ? 1 : range > RANGE_MAX ? RANGE_MAX : range;
+/* Cuts n_tiles into *cuts ranges, the longest first. */
+static tide_status cut_ranges(cpu_backend *b, size_t n_tiles, size_t *cuts, tide_error *err) {
+    size_t workers = (size_t)tide_pool_workers(b->pool), least = n_tiles / workers;
+    least = least < 1 ? 1 : least > RANGE_MIN ? RANGE_MIN : least;
+    size_t most = n_tiles / least + 2;
+    if (most > b->cut_room) {
+        size_t *room = realloc(b->cut, most * sizeof *room);
+        if (!room)
+            return tide_fail(err, TIDE_MEMORY, "no memory for %zu ranges of tiles", most);
+        b->cut = room;
+        b->cut_room = most;
+    }
+    size_t n = 0, at = 0;
+    while (at < n_tiles) {
+        size_t left = n_tiles - at, range = left / (2 * workers);
+        range = range < least ? least : range > RANGE_MAX ? RANGE_MAX : range;
+        if (workers == 1)
+            range = RANGE_MAX;
+        b->cut[n++] = at;
+        at += range < left ? range : left;
+    }
+    b->cut[n] = n_tiles;
+    *cuts = n;
+    return TIDE_OK;
 }
 
 static tide_status fit(void *self, const tide_fit_spec *spec, const tide_tiles *tiles, tide_results *results,
@@ -129,10 +152,13 @@ static tide_status fit(void *self, const tide_fit_spec *spec, const tide_tiles *
     for (size_t i = 0; i < tiles->n_tiles; ++i)
         if (tiles->rows[i] > rows)
             rows = tiles->rows[i];
-    size_t range = range_of(tiles->n_tiles, (size_t)tide_pool_workers(b->pool));
-    TIDE_TRY(grow_workspaces(b, b->lanes->workspace_bytes(spec, rows, range), err));
-    fit_call c = {b, spec, tiles, range, results};
-    tide_pool_run(b->pool, (tiles->n_tiles + range - 1) / range, fit_item, &c);
+    size_t cuts = 0;
+    if (tiles->n_tiles == 0)
+        return TIDE_OK;
+    TIDE_TRY(cut_ranges(b, tiles->n_tiles, &cuts, err));
+    TIDE_TRY(grow_workspaces(b, b->lanes->workspace_bytes(spec, rows, b->cut[1]), err));
+    fit_call c = {b, spec, tiles, results};
+    tide_pool_run(b->pool, cuts, fit_item, &c);
     return TIDE_OK;
 }
 
@@ -170,6 +196,7 @@ static void close_cpu(void *self) {
     if (b->workspace)
         free_workspaces(b);
     free(b->workspace);
+    free(b->cut);
     tide_pool_free(b->pool);
     free(b);
 }

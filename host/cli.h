@@ -8,6 +8,7 @@
 #include "host/config.h"
 #include "host/observer.h"
 #include "host/report.h"
+#include "host/tidemill_predict.h"
 
 #include <stdio.h>
 
@@ -38,7 +39,7 @@ typedef struct tide_cli_command {
 } tide_cli_command;
 
 extern const tide_cli_command tide_cli_fit, tide_cli_predict, tide_cli_forecast, tide_cli_inspect, tide_cli_simulate,
-    tide_cli_bench;
+    tide_cli_bench, tide_cli_runs, tide_cli_history, tide_cli_load;
 
 typedef struct tide_cli_args {
     tide_config cfg;      /* defaults, then --config, then flags; not yet checked */
@@ -55,8 +56,10 @@ void tide_cli_args_free(tide_cli_args *args, const tide_cli_flag *own);
 const char *tide_cli_nearest(const char *word, const char *const *words, size_t n);
 
 /* --- messages --------------------------------------------------------------------------------------------------- */
-/* 1 after SIGINT or SIGTERM. Ten seconds after it, the process is ended: a stage may hang in a read. */
+/* 1 after SIGINT or SIGTERM. Ten seconds after it, the process is ended: a stage may be in the middle of a long batch.
+ * tide_cli_stuck ends it at once; nothing has been published, and what a fit has finished stays for --resume. */
 int tide_cli_stopped(void *unused);
+void tide_cli_stuck(void *unused);
 
 /* Progress and messages on stderr: a bar on a terminal, else a line every ten seconds. */
 typedef struct tide_cli_progress {
@@ -97,12 +100,66 @@ typedef struct tide_cli_forecast_rows {
 /* The steps to show of a series that ends at last_ds: 0 when there are none (the range ends before them). */
 int tide_cli_output_range(const tide_cli_output *out, int64_t last_ds, int end_of_month, int64_t *first, int64_t *last);
 
+/* Fills what tide_cli_output_range and the formats need. cfg must be checked. */
+tide_status tide_cli_output_describe(tide_cli_output *out, const tide_config *cfg, tide_freq freq, tide_ds_kind kind,
+                                     tide_error *err);
 /* path: NULL or "-" = standard output. Prints the header. cfg must be checked. */
 tide_status tide_cli_output_open(tide_cli_output *out, const char *path, const tide_config *cfg, tide_freq freq,
                                  tide_ds_kind kind, tide_error *err);
 tide_status tide_cli_output_rows(tide_cli_output *out, const tide_cli_forecast_rows *rows, tide_error *err);
+/* The same in two steps: the text of a series to f, by any thread, and texts of one or more series, in order. */
+void tide_cli_output_text(const tide_cli_output *out, FILE *f, const tide_cli_forecast_rows *rows);
+tide_status tide_cli_output_bytes(tide_cli_output *out, const char *bytes, size_t n, tide_error *err);
 /* Closes; a failure to write that showed late is reported here. finished 0: after a failure, nothing more is written. */
 tide_status tide_cli_output_close(tide_cli_output *out, int finished, tide_error *err);
+
+/* --- forecasts from a store ------------------------------------------------------------------------------------- */
+typedef struct tide_cli_scratch { /* of one thread */
+    double *mean, *lo, *hi;
+    int32_t room;
+} tide_cli_scratch;
+
+typedef struct tide_cli_forecaster {
+    tide_store *store;
+    tide_store_info info;
+    tide_forecast_spec spec;
+    int by_range;          /* --from or --to */
+    tide_cli_output shape; /* range, kind of time, levels; no file */
+    tide_cli_scratch scratch;
+    uint64_t no_model, no_rows;
+    uint64_t done; /* series, by tide_cli_forecast_all */
+} tide_cli_forecaster;
+
+/* Checks cfg for the season of the store. Close it also after a failure. */
+tide_status tide_cli_forecaster_open(tide_cli_forecaster *f, const char *store, tide_config *cfg, tide_error *err);
+void tide_cli_forecaster_close(tide_cli_forecaster *f);
+enum { TIDE_CLI_FORECAST, TIDE_CLI_NO_MODEL, TIDE_CLI_NO_ROWS };
+/* *state: what came of it; with NO_ROWS, the range asked for ends before, there is nothing in *rows. */
+tide_status tide_cli_forecast_row(const tide_cli_forecaster *f, tide_cli_scratch *scratch, int64_t row,
+                                  tide_cli_forecast_rows *rows, int *state, tide_error *err);
+/* Counts, and names the first few without a model on stderr; at the end the sums. */
+void tide_cli_note_row(tide_cli_forecaster *f, int64_t row, int state);
+void tide_cli_note_end(const tide_cli_forecaster *f);
+
+typedef struct tide_cli_all {
+    void *self;
+    int jobs; /* threads; 0 = all processors */
+    tide_status (*put)(void *self, FILE *f, const tide_cli_forecast_rows *rows, tide_error *err); /* any thread */
+    tide_status (*use)(void *self, const char *bytes, size_t n, uint64_t rows, tide_error *err);  /* in order */
+} tide_cli_all;
+/* Every series of the store, in its order; what is put and used does not depend on the number of threads. */
+tide_status tide_cli_forecast_all(tide_cli_forecaster *f, const tide_cli_all *all, tide_error *err);
+
+/* Forecasts and, if asked, parameters of a store into Postgres tables; the engine only (cli_write_back.c). */
+typedef struct tide_cli_write_back {
+    const char *url, *table, *parameters; /* parameters NULL: none */
+    int replace_rows, quiet;
+    uint64_t lock_timeout;
+} tide_cli_write_back;
+tide_status tide_cli_write_back_check(const tide_cli_write_back *w, tide_error *err);
+/* Whether the database can be reached and its tables are such as could be replaced. */
+tide_status tide_cli_write_back_probe(const tide_cli_write_back *w, const tide_config *cfg, tide_error *err);
+tide_status tide_cli_write_back_run(const tide_cli_write_back *w, const char *store, tide_config *cfg, tide_error *err);
 
 /* Writes bytes as a CSV field, quoted where it must be. */
 void tide_cli_put_csv(FILE *f, const char *s, size_t n);

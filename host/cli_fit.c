@@ -1,18 +1,36 @@
-/* cli_fit.c - tidemill fit: a model for every series, into a store. */
+/* cli_fit.c - tidemill fit: a model for every series, into a store, and its forecasts into a database. */
 #include "host/cli.h"
 #include "io/fit.h"
+#include "io/store_dir.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* The generation just published, whatever CURRENT names by now. A failure leaves it published. */
+static tide_status write_back(const tide_cli_write_back *w, tide_config *cfg, uint64_t generation, tide_error *err) {
+    char name[32], path[1024];
+    tide_generation_name(generation, name);
+    snprintf(path, sizeof path, "%s/%s", cfg->store.dir, name);
+    tide_status status = tide_cli_write_back_run(w, path, cfg, err);
+    return status ? tide_error_prefix(err, status, "generation %llu is published, but not written back",
+                                      (unsigned long long)generation)
+                  : TIDE_OK;
+}
+
 static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
     const char *report_path = NULL;
     int quiet = 0;
-    const tide_cli_flag own[] = {{"report", TIDE_CLI_TEXT, &report_path, "FILE",
-                                  "write the run's report as JSON; - for standard output"},
-                                 {"quiet", TIDE_CLI_SWITCH, &quiet, NULL,
-                                  "no progress and no summary on stderr; errors and warnings remain"},
-                                 {NULL, TIDE_CLI_SWITCH, NULL, NULL, NULL}};
+    tide_cli_write_back w = {.url = NULL};
+    const tide_cli_flag own[] = {
+        {"report", TIDE_CLI_TEXT, &report_path, "FILE", "write the run's report as JSON; - for standard output"},
+        {"write-back", TIDE_CLI_TEXT, &w.url, "URL",
+         "after publishing, write the forecasts of all series to this database, postgresql://..."},
+        {"write-table", TIDE_CLI_TEXT, &w.table, "TABLE", "write-back: the [schema.]table whose rows are replaced"},
+        {"write-parameters", TIDE_CLI_TEXT, &w.parameters, "TABLE", "write-back: the models, too, into this table"},
+        {"replace-rows", TIDE_CLI_SWITCH, &w.replace_rows, NULL,
+         "write-back: replace the rows within the table (tidemill predict --help)"},
+        {"quiet", TIDE_CLI_SWITCH, &quiet, NULL, "no progress and no summary on stderr; errors and warnings remain"},
+        {NULL, TIDE_CLI_SWITCH, NULL, NULL, NULL}};
     tide_cli_args args;
     tide_cli_progress progress;
     tide_report *report = NULL;
@@ -25,6 +43,14 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
         status = tide_fail(err, TIDE_USAGE, "which SOURCE? (see --help)");
     if (!status && !args.cfg.store.dir)
         status = tide_fail(err, TIDE_USAGE, "--store DIR is needed");
+    if (!status && !w.url && (w.table || w.parameters || w.replace_rows))
+        status = tide_fail(err, TIDE_USAGE, "--write-table, --write-parameters and --replace-rows need --write-back URL");
+    if (!status && w.url && !w.table)
+        status = tide_fail(err, TIDE_USAGE, "--write-back needs --write-table TABLE");
+    if (!status && w.url)
+        status = tide_cli_write_back_check(&w, err);
+    if (!status && w.url)
+        status = tide_cli_write_back_probe(&w, &args.cfg, err); /* rather now than after the fits */
     if (status)
         goto done;
     report = (tide_report *)calloc(1, sizeof *report);
@@ -38,6 +64,9 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
         fputs("\n", stderr);
     if (!status)
         status = tide_cli_show_report(report, quiet, report_path, err);
+    w.quiet = quiet;
+    if (!status && w.url)
+        status = write_back(&w, &args.cfg, report->generation, err);
 done:
     free(report);
     tide_cli_args_free(&args, own);
@@ -60,11 +89,16 @@ const tide_cli_command tide_cli_fit = {
             "the store stays as it\n"
             "was. With --warm the fits begin from the coefficients of an earlier fit, often of the same store: "
             "faster, and nearly\n"
-            "always as good (bench/warm.sh). A password comes from PGPASSWORD, ~/.pgpass or the URL, and is never shown.\n",
+            "always as good (bench/warm.sh). With --history, all series are kept in a file, and a run reads only rows past its last "
+            "time\n"
+            "(and before it, as far as --reread goes): the models are those of a full read. A password comes from PGPASSWORD, ~/.pgpass or the URL, and is never shown.\n",
     .examples =
         "  tidemill fit sales.csv --store models --freq M\n"
         "  zcat sales.csv.gz | tidemill fit - --store models --freq D --season 7 --jobs 8\n"
         "  tidemill fit postgresql://me@db/retail --table demand.daily --y-column quantity --store models\n"
         "  tidemill fit sales.csv --store models --freq M --warm models\n"
+        "  tidemill fit postgresql://me@db/retail --table demand --store models --history demand.history --reread 35d\n"
+        "  tidemill fit sales.csv --store models --freq D --horizon 28 --level 80 \\\n"
+        "      --write-back postgresql://me@db/retail --write-table forecasts\n"
         "  tidemill fit sales.csv --store models --ets-forms ANN,AAN,AAdN --report run.json\n",
     .run = run};

@@ -157,6 +157,7 @@ static tide_status forecast(tide_config *cfg, const char *path, const tide_obser
         const tide_run_parts parts = {
             .cfg = cfg, .backend = &locked, .source = &feed.source, .sink = &sink, .observer = observer};
         status = tide_run(&parts, report, err);
+        tide_feed_tell(&feed, observer);
         tide_cli_output_close(&f.out, 0, NULL);
         f.inner.close(f.inner.self);
     }

@@ -1,11 +1,13 @@
-/* cli_inspect.c - tidemill inspect: what a store holds - its header, one model, all members as CSV, its
- * checksums.
+/* cli_inspect.c - tidemill inspect: what a store holds - its header and generations, one model and its earlier ones, all
+ * members as CSV, its checksums.
  *
  * The AICc shown is computed from the log-likelihood, whatever criterion the run chose by; `criterion` is the
  * value that it did choose by. */
 #include "host/cli.h"
+#include "host/cli_inspect.h"
 #include "host/names.h"
 #include "host/quote.h"
+#include "host/text.h"
 #include "kernels/arima.h"
 #include "kernels/criteria.h"
 #include "kernels/tide_fn.h"
@@ -44,6 +46,83 @@ static void show_header(const tide_store_info *info, const char *path, uint64_t 
 static double aicc(const tide_member *m, int32_t n_obs, int32_t season) {
     int lost = m->family == TIDE_FAMILY_ARIMA ? tide_arima_diff_lags(tide_arima_order_of(m->form), season) : 0;
     return tide_criterion_value(TIDE_AICC, m->loglik, m->n_params, n_obs - lost);
+}
+
+static void put_json_header(const tide_store_info *info, const char *path, const uint64_t *by_outcome) {
+    char freq[24];
+    const struct {
+        const char *key, *value;
+    } texts[] = {{"store", path},
+                 {"created", info->created_utc},
+                 {"run_id", info->run_id},
+                 {"code_version", info->code_version},
+                 {"backend", info->backend},
+                 {"freq", freq}};
+    tide_freq_format(info->freq, freq, sizeof freq);
+    printf("{\"generation\": %llu, \"format_version\": %u, \"bytes\": %llu, \"series\": %llu, \"members\": %llu, "
+           "\"season\": %d, \"seed\": %llu",
+           (unsigned long long)info->generation, info->format_version, (unsigned long long)info->file_bytes,
+           (unsigned long long)info->n_series, (unsigned long long)info->n_members, info->season,
+           (unsigned long long)info->seed);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i) {
+        printf(", \"%s\": ", texts[i].key);
+        tide_put_json(stdout, texts[i].value, strlen(texts[i].value));
+    }
+    for (int o = 0; o < TIDE_OUTCOME_COUNT; ++o)
+        printf("%s\"%s\": %llu", o ? ", " : ", \"outcomes\": {", tide_outcome_name(o),
+               (unsigned long long)by_outcome[o]);
+    putchar('}');
+}
+
+static void put_json_numbers(const char *key, const double *v, int n) {
+    printf(", \"%s\": [", key);
+    for (int i = 0; i < n; ++i) {
+        fputs(i ? ", " : "", stdout);
+        tide_cli_put_number(stdout, v[i], 1);
+    }
+    putchar(']');
+}
+
+static void put_json_number(const char *key, double v) {
+    printf(", \"%s\": ", key);
+    tide_cli_put_number(stdout, v, 1);
+}
+
+/* All but the closing brace. */
+static tide_status json_series(const tide_store *store, const tide_store_info *info, int64_t row, tide_error *err) {
+    tide_series_model s;
+    char first[48], last[48];
+    TIDE_TRY(tide_store_series(store, row, &s, err));
+    tide_ds_format(info->ds_kind, s.first_ds, first, sizeof first);
+    tide_ds_format(info->ds_kind, s.last_ds, last, sizeof last);
+    fputs("{\"unique_id\": ", stdout);
+    tide_put_json(stdout, s.id, s.id_length);
+    printf(", \"outcome\": \"%s\", \"first_ds\": \"%s\", \"last_ds\": \"%s\", \"n_values\": %d, \"n_obs\": %d, "
+           "\"fingerprint\": \"%016llx\", \"generation\": %llu, \"run_id\": ",
+           tide_outcome_name(s.outcome), first, last, s.n_values, s.n_obs, (unsigned long long)s.fingerprint,
+           (unsigned long long)info->generation);
+    tide_put_json(stdout, info->run_id, strlen(info->run_id));
+    fputs(", \"created\": ", stdout);
+    tide_put_json(stdout, info->created_utc, strlen(info->created_utc));
+    put_json_number("scale", s.scale);
+    fputs(", \"members\": [", stdout);
+    for (int32_t j = 0; j < s.n_members; ++j) {
+        tide_member m;
+        TIDE_TRY(tide_store_member(store, &s, j, &m, err));
+        printf("%s{\"family\": \"%s\", \"form\": \"%s\", \"converged\": %s, \"n_params\": %d", j ? ", " : "",
+               tide_family_name(m.family), tide_form_name(m.family, m.form), m.converged ? "true" : "false",
+               m.n_params);
+        put_json_number("weight", m.weight);
+        put_json_number("loglik", m.loglik);
+        put_json_number("aicc", aicc(&m, s.n_obs, info->season));
+        put_json_number("criterion", m.criterion);
+        put_json_number("sigma2", m.sigma2);
+        put_json_numbers("coef", m.coef, m.n_coef);
+        put_json_numbers("state", m.state, m.n_state);
+        putchar('}');
+    }
+    putchar(']');
+    return TIDE_OK;
 }
 
 static void show_member(const tide_member *m, int32_t n_obs, int32_t season) {
@@ -151,86 +230,117 @@ static tide_status csv_series(const tide_store *store, const tide_store_info *in
     return TIDE_OK;
 }
 
-typedef tide_status show_fn(const tide_store *store, const tide_store_info *info, int64_t row,
-                            tide_error *err);
+typedef enum inspect_format { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON } inspect_format;
 
-static tide_status show_ids(const tide_store *store, const tide_store_info *info, const tide_cli_list *ids,
-                            show_fn *show, tide_error *err) {
-    size_t missing = 0;
+/* What is looked at. */
+typedef struct inspection {
+    const char *path;
+    tide_store *store;
+    tide_store_info info;
+    tide_generations generations;
+    inspect_format format;
+} inspection;
+
+static tide_status show_ids(const inspection *in, const tide_cli_list *ids, tide_error *err) {
+    size_t missing = 0, shown = 0;
+    fputs(in->format == FORMAT_JSON ? "[" : "", stdout);
     for (size_t i = 0; i < ids->n; ++i) {
         char text[96];
         int64_t row = -1;
         size_t length = strlen(ids->item[i]);
-        TIDE_TRY(tide_store_find(store, ids->item[i], length, &row, err));
+        TIDE_TRY(tide_store_find(in->store, ids->item[i], length, &row, err));
         if (row < 0) {
             ++missing;
             fprintf(stderr, "tidemill inspect: no id '%s' in the store\n",
                     tide_quote(text, sizeof text, ids->item[i], length));
+            continue;
+        }
+        if (in->format == FORMAT_CSV) {
+            TIDE_TRY(csv_series(in->store, &in->info, row, err));
+        } else if (in->format == FORMAT_JSON) {
+            fputs(shown++ ? ",\n" : "\n", stdout);
+            TIDE_TRY(json_series(in->store, &in->info, row, err));
+            fputs(", \"history\": ", stdout);
+            tide_show_history(in->path, &in->generations, ids->item[i], length, 1);
+            putchar('}');
         } else {
-            TIDE_TRY(show(store, info, row, err));
+            TIDE_TRY(show_series(in->store, &in->info, row, err));
+            if (in->generations.n)
+                tide_show_history(in->path, &in->generations, ids->item[i], length, 0);
         }
     }
+    fputs(in->format == FORMAT_JSON ? "\n]\n" : "", stdout);
     if (missing)
         return tide_fail(err, TIDE_NOT_FOUND, "%zu of the ids asked for not in the store", missing);
     return TIDE_OK;
 }
 
-static tide_status show_all(const tide_store *store, const tide_store_info *info, const char *path, int csv,
-                            tide_error *err) {
+static tide_status show_all(const inspection *in, tide_error *err) {
     uint64_t by_outcome[TIDE_OUTCOME_COUNT] = {0};
-    for (uint64_t row = 0; row < info->n_series; ++row) {
-        if (csv) {
-            TIDE_TRY(csv_series(store, info, (int64_t)row, err));
+    for (uint64_t row = 0; row < in->info.n_series; ++row) {
+        if (in->format == FORMAT_CSV) {
+            TIDE_TRY(csv_series(in->store, &in->info, (int64_t)row, err));
         } else {
             tide_series_model s;
-            TIDE_TRY(tide_store_series(store, (int64_t)row, &s, err));
+            TIDE_TRY(tide_store_series(in->store, (int64_t)row, &s, err));
             if (s.outcome < TIDE_OUTCOME_COUNT)
                 ++by_outcome[s.outcome];
         }
         if (tide_cli_stopped(NULL))
             return tide_fail(err, TIDE_INTERRUPTED, "stopped by a signal");
     }
-    if (!csv)
-        show_header(info, path, by_outcome);
+    if (in->format == FORMAT_TEXT) {
+        show_header(&in->info, in->path, by_outcome);
+        tide_show_generations(in->path, &in->generations, 0);
+    } else if (in->format == FORMAT_JSON) {
+        put_json_header(&in->info, in->path, by_outcome);
+        fputs(", \"generations\": ", stdout);
+        tide_show_generations(in->path, &in->generations, 1);
+        fputs("}\n", stdout);
+    }
     return TIDE_OK;
 }
 
 static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
     tide_cli_list ids = {NULL, 0};
+    static const char *const formats[] = {"text", "csv", "json"};
     const char *format = "text";
     int verify = 0;
     const tide_cli_flag own[] = {
-        {"id", TIDE_CLI_LIST, &ids, "ID", "show this series' model; may be given several times"},
-        {"format", TIDE_CLI_TEXT, &format, "NAME", "text, or csv: a row a member [text]"},
+        {"id", TIDE_CLI_LIST, &ids, "ID", "show this series' model, and what each generation says of it; may be given several times"},
+        {"format", TIDE_CLI_TEXT, &format, "NAME", "text, csv: a row a member, or json [text]"},
         {"verify", TIDE_CLI_SWITCH, &verify, NULL, "check every byte of the store against its checksums"},
         {NULL, TIDE_CLI_SWITCH, NULL, NULL, NULL}};
     tide_cli_args args;
-    tide_store *store = NULL;
-    tide_store_info info;
+    inspection in = {.store = NULL};
     tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
     if (status || args.helped)
         goto done;
-    int csv = strcmp(format, "csv") == 0;
+    while (in.format <= FORMAT_JSON && strcmp(format, formats[in.format]) != 0)
+        ++in.format;
+    in.path = args.argument;
     if (!args.argument)
         status = tide_fail(err, TIDE_USAGE, "which STORE? (see --help)");
-    else if (!csv && strcmp(format, "text") != 0)
-        status = tide_fail(err, TIDE_USAGE, "--format: '%.60s' is not one of text, csv", format);
+    else if (in.format > FORMAT_JSON)
+        status = tide_fail(err, TIDE_USAGE, "--format: '%.60s' is not one of text, csv, json", format);
     if (!status)
-        status = tide_store_open(args.argument, verify ? TIDE_VERIFY_ALL : TIDE_VERIFY_TOUCHED, &store, err);
+        status = tide_store_open(args.argument, verify ? TIDE_VERIFY_ALL : TIDE_VERIFY_TOUCHED, &in.store, err);
+    if (!status)
+        status = tide_generations_list(args.argument, &in.generations, err);
     if (status)
         goto done;
-    tide_store_get_info(store, &info);
-    if (csv)
+    tide_store_get_info(in.store, &in.info);
+    if (in.format == FORMAT_CSV)
         fputs("unique_id,outcome,weight,family,form,n,loglik,aicc,sigma2,alpha,beta,gamma,phi,n_params,"
               "converged,criterion,"
               "level,trend,first_ds,last_ds,coefficients\n",
               stdout);
-    status = ids.n ? show_ids(store, &info, &ids, csv ? csv_series : show_series, err)
-                   : show_all(store, &info, args.argument, csv, err);
+    status = ids.n ? show_ids(&in, &ids, err) : show_all(&in, err);
     if (!status && verify)
         fprintf(stderr, "tidemill inspect: every block of %s is intact\n", args.argument);
 done:
-    tide_store_close(store);
+    tide_generations_free(&in.generations);
+    tide_store_close(in.store);
     tide_cli_args_free(&args, own);
     return status;
 }
@@ -239,15 +349,18 @@ const tide_cli_command tide_cli_inspect = {
     .name = "inspect",
     .bit = TIDE_CMD_INSPECT,
     .argument = "STORE",
-    .usage = "STORE [--id ID ...] [--format text|csv] [--verify]",
+    .usage = "STORE [--id ID ...] [--format text|csv|json] [--verify]",
     .summary = "shows what a model store holds, one model, or all of them as CSV",
-    .text = "Without --id: the header and the series by outcome. With it: where the model comes from (run, "
-            "data window,\n"
-            "fingerprint), its members, coefficients and final states. CSV has a row a member; a series "
+    .text = "Without --id: the header, the series by outcome and the generations. With it: where the model comes from "
+            "(run, data\n"
+            "window, fingerprint), its members, coefficients and final states, and the same of its earlier generations: "
+            "whether\n"
+            "data or model changed. CSV has a row a member; a series "
             "without a model has\n"
             "one row whose family is none.\n",
     .examples = "  tidemill inspect models\n"
                 "  tidemill inspect models --id A17\n"
+                "  tidemill inspect models --id A17 --format json | jq '.[0].history'\n"
                 "  tidemill inspect models --format csv | head\n"
                 "  tidemill inspect models/gen-000006.h5 --verify\n",
     .run = run};

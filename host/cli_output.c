@@ -48,11 +48,9 @@ void tide_cli_put_csv(FILE *f, const char *s, size_t n) {
     putc('"', f);
 }
 
-tide_status tide_cli_output_open(tide_cli_output *out, const char *path, const tide_config *cfg,
-                                 tide_freq freq, tide_ds_kind kind, tide_error *err) {
-    int to_stdout = !path || strcmp(path, "-") == 0;
+tide_status tide_cli_output_describe(tide_cli_output *out, const tide_config *cfg, tide_freq freq,
+                                     tide_ds_kind kind, tide_error *err) {
     memset(out, 0, sizeof *out);
-    out->name = to_stdout ? "standard output" : path;
     out->json = cfg->predict.format && strcmp(cfg->predict.format, "json") == 0;
     out->freq = freq;
     out->ds_kind = kind;
@@ -62,7 +60,14 @@ tide_status tide_cli_output_open(tide_cli_output *out, const char *path, const t
     out->from_ds = INT64_MIN;
     out->to_ds = INT64_MAX;
     TIDE_TRY(tide_config_bound("predict.from (--from)", cfg->predict.from, 0, kind, &out->from_ds, err));
-    TIDE_TRY(tide_config_bound("predict.to (--to)", cfg->predict.to, 1, kind, &out->to_ds, err));
+    return tide_config_bound("predict.to (--to)", cfg->predict.to, 1, kind, &out->to_ds, err);
+}
+
+tide_status tide_cli_output_open(tide_cli_output *out, const char *path, const tide_config *cfg,
+                                 tide_freq freq, tide_ds_kind kind, tide_error *err) {
+    int to_stdout = !path || strcmp(path, "-") == 0;
+    TIDE_TRY(tide_cli_output_describe(out, cfg, freq, kind, err));
+    out->name = to_stdout ? "standard output" : path;
     out->f = to_stdout ? stdout : fopen(path, "wb");
     if (!out->f)
         return fail_write(out, err);
@@ -102,80 +107,97 @@ int tide_cli_output_range(const tide_cli_output *out, int64_t last_ds, int end_o
     return *first <= *last;
 }
 
-static void put_ds(tide_cli_output *out, const tide_cli_forecast_rows *r, const tide_grid *grid,
+static void put_ds(const tide_cli_output *out, FILE *f, const tide_cli_forecast_rows *r, const tide_grid *grid,
                    int64_t step) {
     char text[48];
     if (!r->has_ds) {
         if (out->json)
-            fputs("null", out->f);
+            fputs("null", f);
         return;
     }
     size_t n = tide_ds_format(out->ds_kind, tide_grid_at(grid, step), text, sizeof text);
     int quote = out->json && out->ds_kind != TIDE_DS_INTEGER;
     if (quote)
-        putc('"', out->f);
-    fwrite(text, 1, n, out->f);
+        putc('"', f);
+    fwrite(text, 1, n, f);
     if (quote)
-        putc('"', out->f);
+        putc('"', f);
 }
 
-static void put_array(tide_cli_output *out, const char *prefix, double level, const tide_cli_forecast_rows *r,
-                      const double *v) {
+static void put_array(FILE *f, const char *prefix, double level, const tide_cli_forecast_rows *r, const double *v) {
     if (level > 0.0)
-        fprintf(out->f, ", \"%s-%.10g\": [", prefix, level * 100.0);
+        fprintf(f, ", \"%s-%.10g\": [", prefix, level * 100.0);
     else
-        fprintf(out->f, ", \"%s\": [", prefix);
+        fprintf(f, ", \"%s\": [", prefix);
     for (int64_t h = r->first; h <= r->last; ++h) {
         if (h > r->first)
-            fputs(", ", out->f);
-        tide_cli_put_number(out->f, v[(size_t)(h - 1) * r->stride], 1);
+            fputs(", ", f);
+        tide_cli_put_number(f, v[(size_t)(h - 1) * r->stride], 1);
     }
-    putc(']', out->f);
+    putc(']', f);
 }
 
-static void put_json_series(tide_cli_output *out, const tide_cli_forecast_rows *r, const tide_grid *grid) {
+static void put_json_series(const tide_cli_output *out, FILE *f, int first, const tide_cli_forecast_rows *r,
+                            const tide_grid *grid) {
     size_t step = (size_t)r->horizon * r->stride;
-    fputs(out->any ? ",\n{\"unique_id\": " : "\n{\"unique_id\": ", out->f);
-    tide_put_json(out->f, r->id, r->id_length);
-    fputs(", \"ds\": [", out->f);
+    fputs(first ? "\n{\"unique_id\": " : ",\n{\"unique_id\": ", f);
+    tide_put_json(f, r->id, r->id_length);
+    fputs(", \"ds\": [", f);
     for (int64_t h = r->first; h <= r->last; ++h) {
         if (h > r->first)
-            fputs(", ", out->f);
-        put_ds(out, r, grid, h);
+            fputs(", ", f);
+        put_ds(out, f, r, grid, h);
     }
-    putc(']', out->f);
-    put_array(out, "mean", 0.0, r, r->mean);
+    putc(']', f);
+    put_array(f, "mean", 0.0, r, r->mean);
     for (int i = 0; i < out->n_levels; ++i) {
-        put_array(out, "lo", out->level[i], r, r->lo + (size_t)i * step);
-        put_array(out, "hi", out->level[i], r, r->hi + (size_t)i * step);
+        put_array(f, "lo", out->level[i], r, r->lo + (size_t)i * step);
+        put_array(f, "hi", out->level[i], r, r->hi + (size_t)i * step);
     }
-    putc('}', out->f);
+    putc('}', f);
 }
 
-static void put_csv_series(tide_cli_output *out, const tide_cli_forecast_rows *r, const tide_grid *grid) {
+static void put_csv_series(const tide_cli_output *out, FILE *f, const tide_cli_forecast_rows *r,
+                           const tide_grid *grid) {
     for (int64_t h = r->first; h <= r->last; ++h) {
-        tide_cli_put_csv(out->f, r->id, r->id_length);
-        putc(',', out->f);
-        put_ds(out, r, grid, h);
-        putc(',', out->f);
-        tide_cli_put_number(out->f, r->mean[(size_t)(h - 1) * r->stride], 0);
+        tide_cli_put_csv(f, r->id, r->id_length);
+        putc(',', f);
+        put_ds(out, f, r, grid, h);
+        putc(',', f);
+        tide_cli_put_number(f, r->mean[(size_t)(h - 1) * r->stride], 0);
         for (int i = 0; i < out->n_levels; ++i) {
             size_t at = ((size_t)i * (size_t)r->horizon + (size_t)(h - 1)) * r->stride;
-            putc(',', out->f);
-            tide_cli_put_number(out->f, r->lo[at], 0);
-            putc(',', out->f);
-            tide_cli_put_number(out->f, r->hi[at], 0);
+            putc(',', f);
+            tide_cli_put_number(f, r->lo[at], 0);
+            putc(',', f);
+            tide_cli_put_number(f, r->hi[at], 0);
         }
-        putc('\n', out->f);
+        putc('\n', f);
     }
+}
+
+static void put_series(const tide_cli_output *out, FILE *f, int first, const tide_cli_forecast_rows *rows) {
+    tide_grid grid = tide_grid_start(out->freq, out->ds_kind, rows->last_ds, rows->end_of_month);
+    if (out->json)
+        put_json_series(out, f, first, rows, &grid);
+    else
+        put_csv_series(out, f, rows, &grid);
+}
+
+void tide_cli_output_text(const tide_cli_output *out, FILE *f, const tide_cli_forecast_rows *rows) {
+    put_series(out, f, 0, rows);
+}
+
+/* In JSON a series begins with the comma after the one before it. */
+tide_status tide_cli_output_bytes(tide_cli_output *out, const char *bytes, size_t n, tide_error *err) {
+    size_t skip = out->json && !out->any && n ? 1 : 0;
+    fwrite(bytes + skip, 1, n - skip, out->f);
+    out->any |= n > 0;
+    return ferror(out->f) ? fail_write(out, err) : TIDE_OK;
 }
 
 tide_status tide_cli_output_rows(tide_cli_output *out, const tide_cli_forecast_rows *rows, tide_error *err) {
-    tide_grid grid = tide_grid_start(out->freq, out->ds_kind, rows->last_ds, rows->end_of_month);
-    if (out->json)
-        put_json_series(out, rows, &grid);
-    else
-        put_csv_series(out, rows, &grid);
+    put_series(out, out->f, !out->any, rows);
     out->any = 1;
     return ferror(out->f) ? fail_write(out, err) : TIDE_OK;
 }

@@ -1,4 +1,4 @@
-/* cli_predict.c - tidemill predict: forecasts from a store. Starts no thread and touches no HDF5. */
+/* cli_predict.c - tidemill predict: forecasts from a store. Touches no HDF5; threads only for --all. */
 #include "host/cli.h"
 #include "host/quote.h"
 #include "host/tidemill_predict.h"
@@ -8,73 +8,23 @@
 #include <string.h>
 
 typedef struct asked { /* what is asked of a store */
-    tide_store *store;
-    tide_store_info info;
-    tide_forecast_spec spec;
-    int by_range;           /* --from or --to */
-    double *mean, *lo, *hi; /* for `room` steps */
-    int32_t room;
+    tide_cli_forecaster f;
     tide_cli_output out;
-    uint64_t no_model, no_rows;
     size_t not_found;
 } asked;
 
-enum { NAMED = 5 };
-
-static tide_status make_room(asked *a, int32_t horizon, tide_error *err) {
-    if (horizon <= a->room)
-        return TIDE_OK;
-    size_t h = (size_t)horizon, l = (size_t)a->spec.n_levels;
-    double *block = (double *)malloc((h + 2 * h * l) * sizeof *block);
-    if (!block)
-        return tide_fail(err, TIDE_MEMORY, "no memory for %d steps", horizon);
-    free(a->mean);
-    a->mean = block;
-    a->lo = l ? block + h : NULL;
-    a->hi = l ? block + h + h * l : NULL;
-    a->room = horizon;
-    return TIDE_OK;
-}
-
 static tide_status predict_row(asked *a, int64_t row, tide_error *err) {
-    tide_series_model m;
-    char id[64];
-    TIDE_TRY(tide_store_series(a->store, row, &m, err));
-    int has_ds = m.n_values > 0 || m.first_ds != 0 || m.last_ds != 0;
-    tide_cli_forecast_rows rows = {.id = m.id,
-                                   .id_length = m.id_length,
-                                   .last_ds = m.last_ds,
-                                   .end_of_month = m.end_of_month,
-                                   .has_ds = has_ds,
-                                   .first = 1,
-                                   .last = a->spec.horizon,
-                                   .stride = 1};
-    tide_forecast_spec spec = a->spec;
-    if (a->by_range) {
-        if (!has_ds || !tide_cli_output_range(&a->out, m.last_ds, m.end_of_month, &rows.first, &rows.last)) {
-            ++a->no_rows;
-            return TIDE_OK;
-        }
-        spec.horizon = (int32_t)rows.last;
-    }
-    TIDE_TRY(make_room(a, spec.horizon, err));
-    tide_status status = tide_store_forecast(a->store, row, &spec, a->mean, a->lo, a->hi, err);
-    if (status)
-        return status;
-    rows.horizon = spec.horizon;
-    rows.mean = a->mean;
-    rows.lo = a->lo;
-    rows.hi = a->hi;
-    if (m.n_members == 0 && a->no_model++ < NAMED)
-        fprintf(stderr, "tidemill predict: no model for '%s': %s\n",
-                tide_quote(id, sizeof id, m.id, m.id_length), tide_outcome_text(m.outcome));
-    return tide_cli_output_rows(&a->out, &rows, err);
+    tide_cli_forecast_rows rows;
+    int state;
+    TIDE_TRY(tide_cli_forecast_row(&a->f, &a->f.scratch, row, &rows, &state, err));
+    tide_cli_note_row(&a->f, row, state);
+    return state == TIDE_CLI_NO_ROWS ? TIDE_OK : tide_cli_output_rows(&a->out, &rows, err);
 }
 
 static tide_status predict_id(asked *a, const char *id, size_t length, tide_error *err) {
     int64_t row = -1;
     char text[96];
-    TIDE_TRY(tide_store_find(a->store, id, length, &row, err));
+    TIDE_TRY(tide_store_find(a->f.store, id, length, &row, err));
     if (row >= 0)
         return predict_row(a, row, err);
     if (a->not_found++ < 20)
@@ -110,37 +60,48 @@ static tide_status predict_file(asked *a, const char *path, tide_error *err) {
     return status;
 }
 
-static tide_status predict_all(asked *a, tide_error *err) {
-    for (uint64_t row = 0; row < a->info.n_series; ++row) {
-        TIDE_TRY(predict_row(a, (int64_t)row, err));
-        if (tide_cli_stopped(NULL))
-            return tide_fail(err, TIDE_INTERRUPTED, "stopped by a signal");
-    }
+static tide_status put_text(void *self, FILE *f, const tide_cli_forecast_rows *rows, tide_error *err) {
+    (void)err;
+    tide_cli_output_text(&((asked *)self)->out, f, rows);
     return TIDE_OK;
 }
 
-static tide_status prepare(asked *a, tide_cli_args *args, const char *output, tide_error *err) {
-    tide_config *cfg = &args->cfg;
-    tide_store_get_info(a->store, &a->info);
-    cfg->season = a->info.season; /* the default horizon follows the store */
-    TIDE_TRY(tide_config_check(cfg, err));
-    a->spec = cfg->predict.spec;
-    a->spec.seed = a->info.seed;
-    a->spec.season = a->info.season;
-    a->by_range = cfg->predict.from || cfg->predict.to;
-    TIDE_TRY(make_room(a, a->spec.horizon, err));
-    return tide_cli_output_open(&a->out, output, cfg, a->info.freq, a->info.ds_kind, err);
+static tide_status use_text(void *self, const char *bytes, size_t n, uint64_t rows, tide_error *err) {
+    (void)rows;
+    return tide_cli_output_bytes(&((asked *)self)->out, bytes, n, err);
+}
+
+/* A database as output: the front does not know libpq, and main.c has passed such a command on to the engine. */
+static tide_status write_back(const tide_cli_write_back *w, tide_cli_args *args, int all, tide_error *err) {
+    if (!all)
+        return tide_fail(err, TIDE_USAGE, "an --output postgresql://... takes --all series");
+#if defined(TIDE_FRONT)
+    (void)w;
+    (void)args;
+    return tide_fail(err, TIDE_INTERNAL, "tidemill-engine should do this");
+#else
+    TIDE_TRY(tide_cli_write_back_check(w, err));
+    return tide_cli_write_back_run(w, args->argument, &args->cfg, err);
+#endif
 }
 
 static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
     tide_cli_list ids = {NULL, 0};
     const char *file = NULL, *output = NULL;
     int all = 0;
+    tide_cli_write_back w = {.url = NULL};
     const tide_cli_flag own[] = {
         {"id", TIDE_CLI_LIST, &ids, "ID", "a series to forecast; may be given several times"},
         {"ids", TIDE_CLI_TEXT, &file, "FILE", "file of ids, one a line; - for standard input"},
         {"all", TIDE_CLI_SWITCH, &all, NULL, "all series, in the order of the store"},
-        {"output", TIDE_CLI_TEXT, &output, "FILE", "write here instead of standard output"},
+        {"output", TIDE_CLI_TEXT, &output, "WHERE", "write to this file, or with --all into postgresql://... [-]"},
+        {"table", TIDE_CLI_TEXT, &w.table, "TABLE", "Postgres: the [schema.]table whose rows are replaced; made if missing"},
+        {"parameters", TIDE_CLI_TEXT, &w.parameters, "TABLE", "Postgres: the models, too, into this table, a row a member"},
+        {"replace-rows", TIDE_CLI_SWITCH, &w.replace_rows, NULL,
+         "Postgres: replace the rows within the table, for one that views or triggers depend on; slower"},
+        {"lock-timeout", TIDE_CLI_U64, &w.lock_timeout, "SECONDS",
+         "Postgres: longest wait for readers and other writers of the table [300]"},
+        {"quiet", TIDE_CLI_SWITCH, &w.quiet, NULL, "Postgres: no summary on stderr"},
         {NULL, TIDE_CLI_SWITCH, NULL, NULL, NULL}};
     tide_cli_args args;
     asked a;
@@ -152,24 +113,31 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
         status = tide_fail(err, TIDE_USAGE, "which STORE? (see --help)");
     else if ((ids.n > 0) + (file != NULL) + all != 1)
         status = tide_fail(err, TIDE_USAGE, "give one of --id, --ids and --all");
+    if (status)
+        goto done;
+    if (output && strstr(output, "://")) {
+        w.url = output;
+        status = write_back(&w, &args, all, err);
+        goto done;
+    }
+    if (w.table || w.parameters || w.replace_rows)
+        status = tide_fail(err, TIDE_USAGE, "--table, --parameters and --replace-rows are for an --output postgresql://...");
     if (!status)
-        status = tide_store_open(args.argument, TIDE_VERIFY_TOUCHED, &a.store, err);
+        status = tide_cli_forecaster_open(&a.f, args.argument, &args.cfg, err);
     if (!status)
-        status = prepare(&a, &args, output, err);
+        status = tide_cli_output_open(&a.out, output, &args.cfg, a.f.info.freq, a.f.info.ds_kind, err);
     if (status)
         goto done;
     for (size_t i = 0; i < ids.n && !status; ++i)
         status = predict_id(&a, ids.item[i], strlen(ids.item[i]), err);
     if (!status && file)
         status = predict_file(&a, file, err);
-    if (!status && all)
-        status = predict_all(&a, err);
-    if (a.no_model > NAMED)
-        fprintf(stderr, "tidemill predict: %llu series in all have no model; their mean is empty\n",
-                (unsigned long long)a.no_model);
-    if (a.no_rows)
-        fprintf(stderr, "tidemill predict: %llu series have no forecast in the range asked for\n",
-                (unsigned long long)a.no_rows);
+    if (!status && all) {
+        const tide_cli_all every = {
+            .self = &a, .jobs = args.cfg.backend.jobs, .put = put_text, .use = use_text};
+        status = tide_cli_forecast_all(&a.f, &every, err);
+    }
+    tide_cli_note_end(&a.f);
     {
         tide_status closed = tide_cli_output_close(&a.out, status == TIDE_OK, err);
         if (!status)
@@ -179,8 +147,7 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
         status = tide_fail(err, TIDE_NOT_FOUND, "%zu of the ids asked for %s not in the store", a.not_found,
                            a.not_found == 1 ? "is" : "are");
 done:
-    tide_store_close(a.store);
-    free(a.mean);
+    tide_cli_forecaster_close(&a.f);
     tide_cli_args_free(&args, own);
     return status;
 }
@@ -196,8 +163,14 @@ const tide_cli_command tide_cli_predict = {
             "each level. A series without a model has rows whose mean is empty (JSON: null), and is named on "
             "stderr. Ids that\n"
             "are not in the store are named on stderr; the others are forecast, and the exit code is 11.\n"
-            "Damaged data are refused, naming the column (exit code 6).\n",
+            "Damaged data are refused, naming the column (exit code 6).\n"
+            "Into a Postgres table: columns unique_id, ds, mean, lo_80, hi_80 ..., run_id, generation. Readers see the\n"
+            "whole old set or the whole new one, however the command ends. By default a new table takes the place of\n"
+            "the old one and its owner and privileges; what cannot be carried over (views, triggers, foreign keys,\n"
+            "row security, publications) is named and needs --replace-rows.\n",
     .examples = "  tidemill predict models --id A17 --horizon 12 --level 80,95\n"
                 "  tidemill predict models --ids wanted.txt --to 2025-12-31 --format json\n"
-                "  tidemill predict models --all --output forecasts.csv\n",
+                "  tidemill predict models --all --output forecasts.csv --jobs 8\n"
+                "  tidemill predict models --all --horizon 28 --level 80 --output postgresql://me@db/retail \\\n"
+                "      --table forecasts --parameters forecast_models\n",
     .run = run};

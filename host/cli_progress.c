@@ -62,7 +62,7 @@ tide_observer tide_cli_observer(tide_cli_progress *p, int quiet) {
     memset(p, 0, sizeof *p);
     p->quiet = quiet;
     p->terminal = isatty(STDERR_FILENO);
-    return (tide_observer){.self = p, .message = message, .progress = progress, .stop = tide_cli_stopped};
+    return (tide_observer){.self = p, .message = message, .progress = progress, .stop = tide_cli_stopped, .stuck = tide_cli_stuck};
 }
 
 tide_status tide_cli_show_report(const tide_report *report, int quiet, const char *path, tide_error *err) {

@@ -17,6 +17,9 @@ static char *copy_text(const char *s) {
 void tide_config_init(tide_config *cfg) {
     memset(cfg, 0, sizeof *cfg);
     cfg->source.connect_timeout_s = 10;
+    cfg->source.read_timeout_s = 300;
+    cfg->source.retries = 3;
+    cfg->source.mixed_snapshots = 1;
     cfg->intake.freq = (tide_freq){TIDE_UNIT_STEP, 1};
     cfg->intake.out_of_order = TIDE_POLICY_SORT;
     cfg->intake.from_ds = INT64_MIN;

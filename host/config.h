@@ -22,7 +22,12 @@ typedef struct tide_config {
         char *id_column, *ds_column, *y_column; /* unique_id, ds, y */
         char *from, *to;  /* only rows in this range of ds; NULL = all */
         char delimiter;   /* CSV; 0 = found out from the header (comma, semicolon, tab) */
-        int connect_timeout_s, statement_timeout_s;
+        int connect_timeout_s, statement_timeout_s, read_timeout_s;
+        char *values_column; /* Postgres: array of a packed table */
+        int packed;          /* Postgres: the table has a row a series, its values in values_column */
+        int connections;     /* Postgres: that read; 0 = by processors */
+        int retries;         /* Postgres: after a failure of the server */
+        int mixed_snapshots; /* Postgres: go on in a later snapshot when the first is lost */
     } source;
     char *freq;           /* "M" ... */
     int32_t season;       /* 0 = the frequency's default */
@@ -41,8 +46,15 @@ typedef struct tide_config {
     struct {
         char *dir;        /* store directory */
         int keep;         /* generations kept, older ones removed after a publish; 0 = all */
+        int resume;       /* go on with what a run that died has finished */
+        int resume_mixed; /* also when the source has changed since: after the last series that has not */
         char *warm;       /* store or generation file whose coefficients the fits start from; NULL = cold */
     } store;
+    struct {
+        char *path;       /* history file; NULL = every row is read */
+        char *reread;     /* how far before its watermark rows are read again: "35d", or a number of steps */
+        int rebuild;      /* 1: made anew from all rows */
+    } history;
     struct {
         int32_t horizon;
         char *from, *to;
@@ -91,7 +103,7 @@ typedef enum tide_key_type {
 /* Subcommands that take a key as a flag (bits of tide_config_key.commands). */
 enum {
     TIDE_CMD_FIT = 1, TIDE_CMD_PREDICT = 2, TIDE_CMD_FORECAST = 4, TIDE_CMD_INSPECT = 8, TIDE_CMD_SIMULATE = 16,
-    TIDE_CMD_BENCH = 32, TIDE_CMD_TRAIN = TIDE_CMD_FIT | TIDE_CMD_FORECAST
+    TIDE_CMD_BENCH = 32, TIDE_CMD_RUNS = 64, TIDE_CMD_LOAD = 1024, TIDE_CMD_TRAIN = TIDE_CMD_FIT | TIDE_CMD_FORECAST
 };
 
 typedef struct tide_choice {
@@ -124,6 +136,9 @@ int tide_config_value_json(const tide_config *cfg, const tide_config_key *key, c
  * passwords in URLs left out): a malloc'd text, NULL when memory is short. */
 char *tide_config_schema(void);
 char *tide_config_dump(const tide_config *cfg);
+/* A line "key=value" for each key that decides what a fit gives: two fits whose lines are equal give the same bits for the
+ * same rows. Left out: where and how it is computed, batches, memory, timeouts, the store, forecasts. */
+char *tide_config_identity(const tide_config *cfg);
 /* Copies a URL with its password, if any, replaced by "***"; other paths as they are. */
 void tide_redact_url(const char *url, char *out, size_t size);
 

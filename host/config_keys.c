@@ -51,6 +51,7 @@ static const tide_choice formats[] = {{"csv", 0}, {"json", 1}, {NULL, 0}};
 
 #define AT(field) offsetof(tide_config, field)
 #define TRAIN TIDE_CMD_TRAIN
+#define ROWS (TIDE_CMD_TRAIN | TIDE_CMD_LOAD)
 #define FORECASTS (TIDE_CMD_PREDICT | TIDE_CMD_FORECAST)
 #define COMPUTE (TIDE_CMD_TRAIN | TIDE_CMD_BENCH)
 
@@ -61,22 +62,36 @@ const tide_config_key tide_config_keys[] = {
      "Postgres: read this [schema.]table"},
     {"source.query", "query", TIDE_KEY_TEXT, AT(source.query), 0, 0, NULL, TRAIN, "SELECT",
      "Postgres: read this query, in a read-only transaction, instead of a table"},
-    {"source.id_column", "id-column", TIDE_KEY_TEXT, AT(source.id_column), 0, 0, NULL, TRAIN, "NAME",
+    {"source.id_column", "id-column", TIDE_KEY_TEXT, AT(source.id_column), 0, 0, NULL, ROWS, "NAME",
      "column of the series' id; unique_id unless given"},
-    {"source.ds_column", "ds-column", TIDE_KEY_TEXT, AT(source.ds_column), 0, 0, NULL, TRAIN, "NAME",
+    {"source.ds_column", "ds-column", TIDE_KEY_TEXT, AT(source.ds_column), 0, 0, NULL, ROWS, "NAME",
      "column of the time, an integer, a date or a timestamp; ds unless given"},
-    {"source.y_column", "y-column", TIDE_KEY_TEXT, AT(source.y_column), 0, 0, NULL, TRAIN, "NAME",
+    {"source.y_column", "y-column", TIDE_KEY_TEXT, AT(source.y_column), 0, 0, NULL, ROWS, "NAME",
      "column of the value; y unless given"},
-    {"source.from", "from", TIDE_KEY_TEXT, AT(source.from), 0, 0, NULL, TRAIN, "DS",
+    {"source.from", "from", TIDE_KEY_TEXT, AT(source.from), 0, 0, NULL, ROWS, "DS",
      "leave out rows before this time"},
-    {"source.to", "to", TIDE_KEY_TEXT, AT(source.to), 0, 0, NULL, TRAIN, "DS",
+    {"source.to", "to", TIDE_KEY_TEXT, AT(source.to), 0, 0, NULL, ROWS, "DS",
      "leave out rows after this time (a date includes its whole day)"},
-    {"source.delimiter", "delimiter", TIDE_KEY_CHAR, AT(source.delimiter), 0, 0, NULL, TRAIN, "CHAR",
+    {"source.delimiter", "delimiter", TIDE_KEY_CHAR, AT(source.delimiter), 0, 0, NULL, ROWS, "CHAR",
      "CSV: field delimiter, one character or 'tab'; found out from the header unless given"},
     {"source.connect_timeout_s", "connect-timeout", TIDE_KEY_INT, AT(source.connect_timeout_s), 1, 3600, NULL,
-     TRAIN, "SECONDS", "Postgres: give up connecting after this time"},
+     ROWS, "SECONDS", "Postgres: give up connecting after this time"},
     {"source.statement_timeout_s", "statement-timeout", TIDE_KEY_INT, AT(source.statement_timeout_s), 0,
-     604800, NULL, TRAIN, "SECONDS", "Postgres: give up a statement after this time; 0 = never"},
+     604800, NULL, ROWS, "SECONDS", "Postgres: give up a statement (one range of a table) after this time; 0 = never"},
+    {"source.read_timeout_s", "read-timeout", TIDE_KEY_INT, AT(source.read_timeout_s), 1, 604800, NULL, ROWS,
+     "SECONDS", "Postgres: give up a connection on which the server is silent this long, sorting included"},
+    {"source.connections", "connections", TIDE_KEY_INT, AT(source.connections), 0, 64, NULL, ROWS, "N",
+     "Postgres: connections that read a table, from one snapshot (one more holds it); 0 = as many as processors, at most "
+     "4; the result does not depend on it"},
+    {"source.retries", "retries", TIDE_KEY_INT, AT(source.retries), 0, 20, NULL, ROWS, "N",
+     "Postgres: when the server or the way to it fails, throw away the range being read and try it again this many times "
+     "in a row, after 1, 2, 4 ... s"},
+    {"source.mixed_snapshots", "mixed-snapshots", TIDE_KEY_BOOL, AT(source.mixed_snapshots), 0, 0, NULL, TRAIN, NULL,
+     "Postgres: when the server goes down and up, read the series that are left from a later snapshot (=false: stop)"},
+    {"source.packed", "packed", TIDE_KEY_BOOL, AT(source.packed), 0, 0, NULL, TRAIN, NULL,
+     "Postgres: the table has a row a series: id, first time, array of values at the steps of --freq"},
+    {"source.values_column", "values-column", TIDE_KEY_TEXT, AT(source.values_column), 0, 0, NULL, TRAIN, "NAME",
+     "Postgres: column of a packed table's array, float8[] or float4[]; values unless given"},
 
     {"freq", "freq", TIDE_KEY_TEXT, AT(freq), 0, 0, NULL, TRAIN, "FREQ",
      "regular step: N (integers), s, min, h, D, B, W, M, Q, Y, or a multiple such as 15min; "
@@ -86,7 +101,7 @@ const tide_config_key tide_config_keys[] = {
     {"models", "models", TIDE_KEY_SET, AT(fit.families), 0, 0, families + 1, COMPUTE, "LIST",
      "model families to choose from"},
     {"across", "across", TIDE_KEY_CHOICE, AT(across), 0, 0, acrosses, TRAIN, "RULE",
-     "several families: backtest: weights by their errors on the last season, kept out of a first fit; mean: equal "
+     "several families: backtest: weights by their squared errors on the last season, kept out of a first fit; mean: equal "
      "weights; criterion: the best by the criterion, whose values compare between ARIMA and others only roughly"},
 
     {"ets.forms", "ets-forms", TIDE_KEY_SET, AT(fit.ets_forms), 0, 0, forms, COMPUTE, "LIST",
@@ -162,7 +177,7 @@ const tide_config_key tide_config_keys[] = {
 
     {"backend.kind", "backend", TIDE_KEY_CHOICE, AT(backend.kind), 0, 0, backends, COMPUTE, "NAME",
      "where to compute; auto takes a GPU if there is one"},
-    {"backend.jobs", "jobs", TIDE_KEY_INT, AT(backend.jobs), 0, 4096, NULL, COMPUTE, "N",
+    {"backend.jobs", "jobs", TIDE_KEY_INT, AT(backend.jobs), 0, 4096, NULL, COMPUTE | TIDE_CMD_PREDICT, "N",
      "CPU threads; 0 = all processors"},
     {"backend.isa", "isa", TIDE_KEY_NAME, AT(backend.isa), 0, 0, isas, COMPUTE, "NAME",
      "CPU instruction set; the widest unless given (results do not depend on it)"},
@@ -179,21 +194,34 @@ const tide_config_key tide_config_keys[] = {
      "model store to write a new generation to"},
     {"store.keep", "keep", TIDE_KEY_INT, AT(store.keep), 0, 1000000, NULL, TIDE_CMD_FIT, "N",
      "generations to keep; 0 = all"},
+    {"store.resume", "resume", TIDE_KEY_BOOL, AT(store.resume), 0, 0, NULL, TIDE_CMD_FIT, NULL,
+     "go on with what a fit of the same source and options into this store had finished when it was killed or failed; "
+     "with nothing to go on with, a fit from the start"},
+    {"store.resume_mixed", "resume-mixed", TIDE_KEY_BOOL, AT(store.resume_mixed), 0, 0, NULL, TIDE_CMD_FIT, NULL,
+     "as --resume, and when the source has changed since, keep the series before the first that differs"},
     {"store.warm", "warm", TIDE_KEY_TEXT, AT(store.warm), 0, 0, NULL, TIDE_CMD_FIT, "STORE",
      "start each fit from the coefficients that this store (or generation file) holds for the id, which may be the "
      "store written to; ids that it lacks start cold"},
 
-    {"predict.horizon", "horizon", TIDE_KEY_INT, AT(predict.horizon), 0, 1000000, NULL, FORECASTS, "STEPS",
+    {"history.path", "history", TIDE_KEY_TEXT, AT(history.path), 0, 0, NULL, TIDE_CMD_FIT, "FILE",
+     "keep all series in this file, and read only rows past its last time; made when it is missing"},
+    {"history.reread", "reread", TIDE_KEY_TEXT, AT(history.reread), 0, 0, NULL, TIDE_CMD_FIT, "SPAN",
+     "read rows again from this far before the history's last time, for corrections and late rows: 35d, 6h, 2M, or a "
+     "number of steps; only new rows unless given"},
+    {"history.rebuild", "rebuild-history", TIDE_KEY_BOOL, AT(history.rebuild), 0, 0, NULL, TIDE_CMD_FIT, NULL,
+     "read every row and make the history anew"},
+
+    {"predict.horizon", "horizon", TIDE_KEY_INT, AT(predict.horizon), 0, 1000000, NULL, FORECASTS | TIDE_CMD_FIT, "STEPS",
      "steps to forecast; 0 = two seasons, or 10 without a season"},
     {"predict.from", "from", TIDE_KEY_TEXT, AT(predict.from), 0, 0, NULL, TIDE_CMD_PREDICT, "DS",
      "leave out forecasts before this time"},
     {"predict.to", "to", TIDE_KEY_TEXT, AT(predict.to), 0, 0, NULL, TIDE_CMD_PREDICT, "DS",
      "forecast up to this time, instead of a horizon"},
-    {"predict.levels", "level", TIDE_KEY_LEVELS, AT(predict.spec), 0, 0, NULL, FORECASTS, "LIST",
+    {"predict.levels", "level", TIDE_KEY_LEVELS, AT(predict.spec), 0, 0, NULL, FORECASTS | TIDE_CMD_FIT, "LIST",
      "coverage of the prediction intervals in percent, such as 80,95"},
     {"predict.intervals", "intervals", TIDE_KEY_CHOICE, AT(predict.spec.intervals), 0, 0, intervals,
-     FORECASTS, "KIND", "closed form where there is one, or simulated for all"},
-    {"predict.paths", "paths", TIDE_KEY_INT, AT(predict.spec.paths), 100, 1000000, NULL, FORECASTS, "N",
+     FORECASTS | TIDE_CMD_FIT, "KIND", "closed form where there is one, or simulated for all"},
+    {"predict.paths", "paths", TIDE_KEY_INT, AT(predict.spec.paths), 100, 1000000, NULL, FORECASTS | TIDE_CMD_FIT, "N",
      "paths of a simulated interval"},
     {"predict.bias_adjust", "bias-adjust", TIDE_KEY_BOOL, AT(predict.spec.bias_adjust), 0, 0, NULL, FORECASTS, NULL,
      "point forecasts of models with a Box-Cox transform are means instead of medians"},

@@ -170,6 +170,33 @@ char *tide_config_schema(void) {
     return finish(f, &text);
 }
 
+static int decides_results(const char *path) {
+    static const char *const not[] = {"backend.", "memory", "intake.batch_", "store.", "predict.",
+                                      "history.", "source.connections", "source.connect_timeout_s",
+                                      "source.statement_timeout_s", "source.read_timeout_s", "source.retries", "source.mixed_snapshots"};
+    if (strcmp(path, "predict.seed") == 0) /* kept in the store */
+        return 1;
+    for (size_t i = 0; i < sizeof not / sizeof *not; ++i)
+        if (strncmp(path, not[i], strlen(not[i])) == 0)
+            return 0;
+    return 1;
+}
+
+char *tide_config_identity(const tide_config *cfg) {
+    char *text = NULL, value[2048];
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    for (size_t i = 0; i < tide_config_key_count; ++i) {
+        const tide_config_key *key = &tide_config_keys[i];
+        if (decides_results(key->path))
+            put(f, "%s=%s\n", key->path,
+                tide_config_value_json(cfg, key, value, sizeof value) < 0 ? "?" : value);
+    }
+    return finish(f, &text);
+}
+
 char *tide_config_dump(const tide_config *cfg) {
     char *text = NULL;
     size_t size = 0;

@@ -87,6 +87,19 @@ tide_status tide_gather_series_of(tide_gather *g, const char *id, size_t id_leng
     return TIDE_OK;
 }
 
+int tide_gather_find(const tide_gather *g, const char *id, size_t id_length, size_t *number) {
+    if (!g->index)
+        return 0;
+    size_t at = (size_t)tide_hash_bytes(id, id_length) & g->mask;
+    for (; g->index[at]; at = (at + 1) & g->mask) {
+        if (same_id(g, g->index[at] - 1, id, id_length)) {
+            *number = g->index[at] - 1;
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static tide_gather_row *row_at(const tide_gather *g, size_t row) {
     return &g->chunks[row >> CHUNK_BITS][row & (CHUNK_ROWS - 1)];
 }

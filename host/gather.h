@@ -24,7 +24,7 @@ typedef struct tide_gather_series {
     size_t id_at;
     uint32_t id_length, first, last, first_line;
     uint8_t outcome; /* tide_outcome, and whether a row was here: as in tide_group */
-    uint8_t touched;
+    uint8_t touched, sealed;
 } tide_gather_series;
 
 typedef struct tide_gather {
@@ -41,6 +41,8 @@ typedef struct tide_gather {
 /* Number of the series with this id, made when new. */
 tide_status tide_gather_series_of(tide_gather *g, const char *id, size_t id_length, uint64_t line,
                                   size_t *number, tide_error *err);
+/* 1 and its number when a series with this id is there. */
+int tide_gather_find(const tide_gather *g, const char *id, size_t id_length, size_t *number);
 /* Appends a row to a series. */
 tide_status tide_gather_push(tide_gather *g, size_t series, int64_t ds, double y, uint64_t line,
                              tide_error *err);

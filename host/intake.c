@@ -51,7 +51,8 @@ tide_status tide_intake_open(tide_source *source, const tide_intake_options *opt
     in->regular = (tide_regular){.options = &in->options,
                                  .report = report,
                                  .source = source->name,
-                                 .line_word = source->line_word ? source->line_word : "row"};
+                                 .line_word = source->line_word ? source->line_word : "row",
+                                 .keep_rows = options->each != NULL};
     *out = in;
     return TIDE_OK;
 }
@@ -200,8 +201,24 @@ static tide_status gather_fault(tide_intake *in, size_t number, uint64_t line, c
     in->group.outcome = s->outcome;
     TIDE_TRY(tide_group_fault(&in->regular, &in->group, line, what, err));
     s->outcome = in->group.outcome;
+    s->sealed |= (uint8_t)in->group.sealed;
     s->touched = 1;
     return TIDE_OK;
+}
+
+/* A row of a time that an earlier read has been past. */
+static void late_row(tide_intake *in, size_t number, size_t i) {
+    const tide_gather_series *s = &in->gather.series[number];
+    char what[128], ds[40], window[40];
+    if (in->regular.report->late.n >= TIDE_NAMED_MAX) {
+        in->regular.report->late.n += 1;
+        return;
+    }
+    tide_ds_format(in->regular.ds_kind, in->rows.ds[i], ds, sizeof ds);
+    tide_ds_format(in->regular.ds_kind, in->options.window_ds, window, sizeof window);
+    snprintf(what, sizeof what, "ds %s is before the window, which begins at %s", ds, window);
+    tide_group_open(&in->group, in->gather.ids + s->id_at, s->id_length, s->first_line);
+    tide_count_case(&in->regular, &in->regular.report->late, &in->group, in->rows.line[i], what);
 }
 
 static tide_status gather_block(tide_intake *in, tide_error *err) {
@@ -231,24 +248,41 @@ static tide_status gather_block(tide_intake *in, tide_error *err) {
             TIDE_TRY(settle_kind(in, err));
         if (rows->ds[i] < in->options.from_ds || rows->ds[i] > in->options.to_ds)
             in->regular.report->outside += 1;
+        else if (in->options.windowed && rows->ds[i] < in->options.window_ds)
+            late_row(in, number, i);
         else
             TIDE_TRY(tide_gather_push(&in->gather, number, rows->ds[i], rows->y[i], rows->line[i], err));
     }
     return TIDE_OK;
 }
 
-static tide_status next_gathered(tide_intake *in, tide_error *err) {
-    tide_gather *all = &in->gather;
+static tide_status gather_all(tide_intake *in, tide_error *err) {
     while (!in->gathered) {
         TIDE_TRY(next_block(in, err));
         TIDE_TRY(gather_block(in, err));
         in->gathered = in->ended;
     }
+    return TIDE_OK;
+}
+
+tide_status tide_intake_gather(tide_intake *in, const struct tide_gather **rows, const struct tide_regular **regular,
+                               int *kind_known, tide_error *err) {
+    TIDE_TRY(gather_all(in, err));
+    *rows = &in->gather;
+    *regular = &in->regular;
+    *kind_known = in->kind_known;
+    return TIDE_OK;
+}
+
+static tide_status next_gathered(tide_intake *in, tide_error *err) {
+    tide_gather *all = &in->gather;
+    TIDE_TRY(gather_all(in, err));
     while (!in->ready && in->next_gathered < all->n_series) {
         const tide_gather_series *s = &all->series[in->next_gathered++];
         tide_group_open(&in->group, all->ids + s->id_at, s->id_length, s->first_line);
         in->group.outcome = s->outcome;
         in->group.touched = s->touched;
+        in->group.sealed = s->sealed;
         for (uint32_t row = s->first; row != TIDE_GATHER_NONE;) {
             const tide_gather_row *from = tide_gather_row_at(all, row);
             TIDE_TRY(
@@ -269,6 +303,8 @@ static tide_status emit(tide_intake *in, tide_panel *panel, tide_error *err) {
     TIDE_TRY(tide_panel_add(panel, g->id, g->id_length, g->y, g->n, g->first_ds, g->last_ds, err));
     panel->outcome[panel->n_series - 1] = g->outcome;
     panel->end_of_month[panel->n_series - 1] = g->end_of_month;
+    if (in->options.each)
+        TIDE_TRY(in->options.each(in->options.each_self, g, panel->fingerprint[panel->n_series - 1], err));
     in->ready = 0;
     in->n_emitted += 1;
     in->regular.report->series += 1;

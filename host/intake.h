@@ -19,6 +19,10 @@
 
 #include "host/stream.h"
 
+struct tide_group;   /* host/regular.h */
+struct tide_regular;
+struct tide_gather;  /* host/gather.h */
+
 typedef enum tide_policy {
     TIDE_POLICY_QUARANTINE = 0, /* the series ends with an outcome and no model */
     TIDE_POLICY_ERROR,          /* the run ends */
@@ -38,6 +42,11 @@ typedef struct tide_intake_options {
     size_t batch_series;      /* most series a panel, e.g. 4096 */
     size_t batch_values;      /* most values a panel (a longer single series still gets one) */
     size_t max_length;        /* most grid steps a series (a span beyond is BAD_GRID), e.g. 1 << 20 */
+    int windowed;             /* 1, with gather: rows from from_ds up to before window_ds come too late: they are left out, */
+    int64_t window_ds;        /* counted and named */
+    /* Sees each series as it goes into a panel, also one that is shut out, with its `kept` rows; may be NULL. */
+    tide_status (*each)(void *each_self, const struct tide_group *series, uint64_t fingerprint, tide_error *err);
+    void *each_self;
 } tide_intake_options;
 
 enum { TIDE_NAMED_MAX = 5 };
@@ -52,6 +61,7 @@ typedef struct tide_intake_report {
                                                      values: numbers that left for the models */
     uint64_t outside;                             /* rows left out by from_ds and to_ds */
     tide_intake_count bad_rows, duplicates, infinite, out_of_order, off_grid; /* rows; a too long span counts as 1 */
+    tide_intake_count late;                       /* rows before window_ds */
 } tide_intake_report;
 
 typedef struct tide_intake tide_intake;
@@ -61,6 +71,11 @@ tide_status tide_intake_open(tide_source *source, const tide_intake_options *opt
                              tide_intake **out, tide_error *err);
 /* Fills the (cleared) panel with the next batch; n_series == 0 at the end. */
 tide_status tide_intake_next(tide_intake *in, tide_panel *panel, tide_error *err);
+/* With gather, instead of panels: reads the source to its end and shows all rows by series (borrowed until the close), and
+ * the means of putting them on a grid. *kind_known: 0 when no row had a usable time. For a merge with rows that are there
+ * already (io/history_merge.c). */
+tide_status tide_intake_gather(tide_intake *in, const struct tide_gather **rows, const struct tide_regular **regular,
+                               int *kind_known, tide_error *err);
 tide_ds_kind tide_intake_ds_kind(const tide_intake *in); /* valid after the first panel */
 void tide_intake_close(tide_intake *in);
 

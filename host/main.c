@@ -3,9 +3,10 @@
  *
  * It is compiled twice. `tidemill` (TIDE_FRONT) knows predict and inspect and links the predictor alone, so that a
  * forecast from the shell is there in a few milliseconds: loading libhdf5, libpq and the forty libraries behind them
- * takes longer than a forecast. For every other word it becomes `tidemill-engine`, which knows them all.
+ * takes longer than a forecast. For every other word, and for forecasts into a database, it becomes `tidemill-engine`,
+ * which knows them all.
  *
- * Of the process' globals only the signal flag is here; everything else is local to a run. After a failed
+ * Of the process' globals only the signal flags are here; everything else is local to a run. After a failed
  * write nothing of libhdf5 may run (1.10.8 crashes in its exit handler after a full disk), so then the
  * process leaves by _exit. */
 #include "host/cli.h"
@@ -18,10 +19,33 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_signal, stop_noticed;
 
 static void on_signal(int number) {
     stop_signal = number;
+    alarm(1);
+}
+
+/* A second later nobody has asked: the main thread itself waits, for a first row or for a connection. */
+static void on_alarm(int number) {
+    (void)number;
+    if (!stop_noticed)
+        tide_cli_stuck(NULL);
+}
+
+/* A page of a mapped store that is no longer in the file: the store was cut short while it was read. Whatever else
+ * raises the signal is a fault of the program and ends it as such. */
+static void on_bus_error(int number, siginfo_t *info, void *context) {
+    static const char text[] = "tidemill: a model store was cut short while it was being read (SIGBUS)\n";
+    (void)context;
+    if (info->si_code != BUS_ADRERR) {
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        _exit(TIDE_STORE);
+    _exit(TIDE_STORE);
 }
 
 int tide_cli_stopped(void *unused) {
@@ -30,23 +54,30 @@ int tide_cli_stopped(void *unused) {
     (void)unused;
     if (!stop_signal)
         return 0;
+    stop_noticed = 1;
     clock_gettime(CLOCK_MONOTONIC, &now);
     if (!since)
         since = now.tv_sec;
-    if (now.tv_sec - since >= 10) { /* a stage hangs in a read; nothing has been published */
-        static const char text[] = "tidemill: stopped by a signal while a stage was waiting\n";
-        if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
-            _exit(TIDE_INTERRUPTED);
-        _exit(TIDE_INTERRUPTED);
-    }
+    if (now.tv_sec - since >= 10)
+        tide_cli_stuck(NULL);
     return 1;
+}
+
+void tide_cli_stuck(void *unused) {
+    static const char text[] = "tidemill: stopped by a signal while a stage was waiting\n";
+    (void)unused;
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        _exit(TIDE_INTERRUPTED);
+    _exit(TIDE_INTERRUPTED);
 }
 
 #if defined(TIDE_FRONT)
 static const tide_cli_command *const commands[] = {&tide_cli_predict, &tide_cli_inspect};
 #else
-static const tide_cli_command *const commands[] = {&tide_cli_fit,     &tide_cli_predict,  &tide_cli_forecast,
-                                                   &tide_cli_inspect, &tide_cli_simulate, &tide_cli_bench};
+static const tide_cli_command *const commands[] = {&tide_cli_load,     &tide_cli_fit,     &tide_cli_predict,
+                                                   &tide_cli_forecast, &tide_cli_inspect, &tide_cli_runs,
+                                                   &tide_cli_history,  &tide_cli_simulate,
+                                                   &tide_cli_bench};
 #endif
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -67,6 +98,20 @@ static tide_status become_engine(char **argv, tide_error *err) {
             return tide_fail(err, TIDE_INTERNAL, "cannot run %s: %s", path, strerror(errno));
     }
     return tide_fail(err, TIDE_INTERNAL, "tidemill-engine is missing: neither in %s nor in %s/../libexec/tidemill", self, self);
+}
+
+/* predict into a database: libpq is the engine's. */
+static int wants_database(int argc, char **argv) {
+    for (int i = 2; i < argc; ++i) {
+        const char *value = NULL;
+        if (strncmp(argv[i], "--output=", 9) == 0)
+            value = argv[i] + 9;
+        else if (strcmp(argv[i], "--output") == 0 && i + 1 < argc)
+            value = argv[++i];
+        if (value && strstr(value, "://"))
+            return 1;
+    }
+    return 0;
 }
 #else
 
@@ -123,6 +168,10 @@ static tide_status dispatch(int argc, char **argv, const char **who, tide_error 
     if (strcmp(word, "--defaults") == 0)
         return print_defaults(err);
 #endif
+#if defined(TIDE_FRONT)
+    if (wants_database(argc, argv))
+        return become_engine(argv, err);
+#endif
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; ++i) {
         names[i] = commands[i]->name;
@@ -148,6 +197,13 @@ int main(int argc, char **argv) {
     action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends at once */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = on_alarm;
+    sigaction(SIGALRM, &action, NULL);
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_bus_error;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGBUS, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a failed write too */
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, with its message */
 
     const char *who = NULL;

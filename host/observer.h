@@ -24,6 +24,9 @@ typedef struct tide_observer {
     void (*message)(void *self, tide_log_level level, const char *text); /* one line, no newline */
     void (*progress)(void *self, const tide_progress *progress);         /* about five times a second */
     int (*stop)(void *self); /* asked ten times a second; 1 ends the run with TIDE_INTERRUPTED */
+    /* A second after that, all is ended but a read of the source that does not return (a server or a pipe that says
+     * nothing): a caller that is a process of its own may end here. */
+    void (*stuck)(void *self);
 } tide_observer;
 
 #endif

@@ -28,6 +28,7 @@ void tide_panel_free(tide_panel *p) {
 void tide_panel_clear(tide_panel *p) {
     p->n_series = 0;
     p->first_number = 0;
+    p->kept = 0;
     if (p->id_at)
         p->id_at[0] = 0;
     if (p->at)

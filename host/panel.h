@@ -23,6 +23,7 @@ typedef struct tide_panel {
     uint8_t *outcome;      /* [n_series] TIDE_OUTCOME_FITTED, or why intake shut the series out (kernels/batch.h) */
     uint64_t *fingerprint; /* [n_series] hash (host/hash.h) of first_ds and the bits of y, missing as TIDE_NAN */
     double *backtest_error; /* [n_series] TIDE_NAN unless the fit made a backtest (across.h) */
+    size_t kept;           /* the first `kept` series were fitted by an earlier run that this one goes on with (stream.h) */
     uint64_t first_number; /* number of the panel's first series in the run, from 0: the writer keeps this order */
     size_t cap_series, cap_ids, cap_y;
 } tide_panel;

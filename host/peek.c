@@ -22,6 +22,11 @@ static void progress(void *self, uint64_t *done, uint64_t *total) {
     p->inner->progress(p->inner->self, done, total);
 }
 
+static void describe(void *self, char *out, size_t size) {
+    peek *p = (peek *)self;
+    p->inner->describe(p->inner->self, out, size);
+}
+
 tide_status tide_peek(tide_source *inner, tide_source *out, tide_rows *first, tide_error *err) {
     peek *p = (peek *)calloc(1, sizeof *p);
     if (!p)
@@ -37,6 +42,7 @@ tide_status tide_peek(tide_source *inner, tide_source *out, tide_rows *first, ti
     out->self = p;
     out->next = next;
     out->progress = inner->progress ? progress : NULL;
+    out->describe = inner->describe ? describe : NULL;
     out->close = free;
     return TIDE_OK;
 }

@@ -34,7 +34,9 @@ void tide_group_open(tide_group *g, const char *id, size_t id_length, uint64_t l
     g->first_line = line;
     g->n_rows = g->n = 0;
     g->ascending = 1;
-    g->touched = 0;
+    g->touched = g->sealed = 0;
+    g->n_off_grid = g->n_kept = 0;
+    g->kept = NULL;
     g->outcome = TIDE_OUTCOME_FITTED;
     g->first_ds = g->last_ds = 0;
     g->end_of_month = 0;
@@ -46,7 +48,9 @@ void tide_group_open(tide_group *g, const char *id, size_t id_length, uint64_t l
 static void describe(const tide_regular *r, const tide_group *g, uint64_t line, const char *what,
                      char out[200]) {
     char id[72];
-    if (g)
+    if (g && line == 0)
+        snprintf(out, 200, "series '%s' in the history: %s", tide_quote(id, sizeof id, g->id, g->id_length), what);
+    else if (g)
         snprintf(out, 200, "series '%s' %s %" PRIu64 ": %s", tide_quote(id, sizeof id, g->id, g->id_length),
                  r->line_word, line, what);
     else
@@ -93,9 +97,12 @@ static tide_status infinite_row(const tide_regular *r, tide_group *g, tide_row *
     if (r->options->infinite == TIDE_POLICY_ERROR)
         return tide_fail_case(r, g, row->line, what, err);
     tide_count_case(r, &r->report->infinite, g, row->line, what);
-    if (r->options->infinite == TIDE_POLICY_QUARANTINE)
+    if (r->options->infinite == TIDE_POLICY_QUARANTINE) {
         quarantine(g, TIDE_OUTCOME_NOT_FINITE);
-    row->y = TIDE_NAN;
+        row->y = row->y > 0 ? TIDE_WAS_INFINITE : TIDE_WAS_MINUS_INFINITE;
+    } else {
+        row->y = TIDE_NAN;
+    }
     return TIDE_OK;
 }
 
@@ -121,6 +128,7 @@ static tide_status too_many_rows(const tide_regular *r, tide_group *g, uint64_t 
         return tide_fail_case(r, g, line, what, err);
     tide_count_case(r, &r->report->off_grid, g, line, what);
     g->outcome = TIDE_OUTCOME_BAD_GRID;
+    g->sealed = 1;
     return TIDE_OK;
 }
 
@@ -132,10 +140,12 @@ tide_status tide_group_push(const tide_regular *r, tide_group *g, tide_row row, 
     }
     g->touched = 1;
     if (!(tide_abs(row.y) < TIDE_INF)) {
-        if (row.y != row.y)
+        if (row.y != row.y) {
             r->report->missing += 1;
-        else
+            row.y = TIDE_NAN;
+        } else {
             TIDE_TRY(infinite_row(r, g, &row, err));
+        }
     }
     if (g->n_rows && row.ds <= g->rows[g->n_rows - 1].ds) {
         if (row.ds < g->rows[g->n_rows - 1].ds)
@@ -156,8 +166,10 @@ tide_status tide_group_fault(const tide_regular *r, tide_group *g, uint64_t line
     if (r->options->bad_rows == TIDE_POLICY_ERROR)
         return tide_fail_case(r, g, line, what, err);
     tide_count_case(r, &r->report->bad_rows, g, line, what);
-    if (r->options->bad_rows == TIDE_POLICY_QUARANTINE)
+    if (r->options->bad_rows == TIDE_POLICY_QUARANTINE) {
         quarantine(g, TIDE_OUTCOME_BAD_ROW);
+        g->sealed = 1;
+    }
     return TIDE_OK;
 }
 
@@ -288,6 +300,7 @@ static int all_month_ends(const tide_regular *r, const tide_group *g) {
 
 static tide_status off_grid_row(const tide_regular *r, tide_group *g, const tide_row *row, tide_error *err) {
     char what[128], ds[40], first[40], freq[24];
+    g->n_off_grid += 1;
     tide_ds_format(r->ds_kind, row->ds, ds, sizeof ds);
     tide_ds_format(r->ds_kind, g->rows[0].ds, first, sizeof first);
     tide_freq_format(r->options->freq, freq, sizeof freq);
@@ -349,7 +362,7 @@ static tide_status place(const tide_regular *r, tide_group *g, tide_error *err) 
         if ((size_t)step >= g->cap_y)
             TIDE_TRY(reserve_y(g, (size_t)step + 1, err));
         for (; n < (size_t)step; ++n)
-            g->y[n] = TIDE_NAN;
+            g->y[n] = TIDE_GAP;
         if (step == 0)
             g->first_ds = g->rows[i].ds;
         g->y[n++] = g->rows[i].y;
@@ -363,10 +376,25 @@ static tide_status place(const tide_regular *r, tide_group *g, tide_error *err) 
     return TIDE_OK;
 }
 
+/* The rows as they are before duplicates are merged, where sort_rows may write. */
+static tide_status copy_rows(tide_group *g, tide_error *err) {
+    if (!g->spare)
+        g->spare = malloc(g->cap_rows * sizeof *g->spare);
+    if (!g->spare)
+        return tide_fail(err, TIDE_MEMORY, "out of memory for a series of %zu rows", g->n_rows);
+    memcpy(g->spare, g->rows, g->n_rows * sizeof *g->rows);
+    g->kept = g->spare;
+    return TIDE_OK;
+}
+
 tide_status tide_group_close(const tide_regular *r, tide_group *g, tide_error *err) {
     g->n = 0;
+    g->n_kept = g->n_rows;
+    g->kept = g->rows;
     if (!g->ascending) {
         TIDE_TRY(sort_rows(g, err));
+        if (r->keep_rows)
+            TIDE_TRY(copy_rows(g, err));
         TIDE_TRY(merge_duplicates(r, g, err));
     }
     if (g->n_rows == 0) {

@@ -2,16 +2,26 @@
  * the rules).
  *
  * A group collects the rows of one id; closing it leaves the series in the group's own arrays. Memory is kept
- * from series to series and bounded by max_length. */
+ * from series to series and bounded by max_length.
+ *
+ * What a later merge with new rows needs beyond the series itself (io/history.h) stands in the bits of the
+ * NaNs: a step without a row (a gap) is TIDE_GAP, a row without a value TIDE_NAN; in the rows of a series that
+ * was shut out, an infinite value is TIDE_WAS_INFINITE or TIDE_WAS_MINUS_INFINITE. All of them are missing values, and a
+ * panel takes each for TIDE_NAN. */
 #ifndef TIDE_REGULAR_H
 #define TIDE_REGULAR_H
 
 #include "host/intake.h"
+#include "kernels/tide_fn.h"
+
+#define TIDE_GAP tide_from_bits(0x7ff8000000000001ull)
+#define TIDE_WAS_INFINITE tide_from_bits(0x7ff8000000000002ull)
+#define TIDE_WAS_MINUS_INFINITE tide_from_bits(0xfff8000000000002ull)
 
 typedef struct tide_row {
     int64_t ds;
     double y;
-    uint64_t line;
+    uint64_t line; /* 0: kept by the history */
 } tide_row;
 
 /* What is the same for all series of a run; everything borrowed. */
@@ -20,6 +30,7 @@ typedef struct tide_regular {
     tide_intake_report *report;
     const char *source, *line_word; /* for messages */
     tide_ds_kind ds_kind;
+    int keep_rows; /* 1: a closed group has its `kept` rows */
 } tide_regular;
 
 typedef struct tide_group {
@@ -30,12 +41,16 @@ typedef struct tide_group {
     size_t n_rows, cap_rows;
     int ascending;   /* 1: ds strictly ascending so far */
     int touched;     /* 1: a row was here, usable or not, within from_ds..to_ds */
+    int sealed;      /* 1: its outcome does not follow from its rows: a fault without a time, or too many rows */
     uint8_t outcome; /* tide_outcome */
     /* After tide_group_close: */
     double *y; /* [n] */
     size_t n, cap_y;
     int64_t first_ds, last_ds;
     uint8_t end_of_month;
+    size_t n_off_grid;     /* rows left off the grid */
+    const tide_row *kept;  /* [n_kept] with keep_rows: the rows in order of time, duplicates included */
+    size_t n_kept;
 } tide_group;
 
 tide_status tide_group_init(tide_group *g, tide_error *err);

@@ -26,8 +26,20 @@ static const char *const form_names[] = {
 #undef TIDE_ETS_FORM
 };
 
-void tide_report_add(tide_report *report, const tide_results *results) {
+void tide_report_add(tide_report *report, const tide_panel *panel, const tide_results *results) {
     size_t n = results->n_series;
+    if (!report->batches) {
+        report->first_ds = INT64_MAX;
+        report->last_ds = INT64_MIN;
+    }
+    for (size_t i = 0; i < n; ++i) {
+        if (panel->at[i + 1] == panel->at[i])
+            continue;
+        if (panel->first_ds[i] < report->first_ds)
+            report->first_ds = panel->first_ds[i];
+        if (panel->last_ds[i] > report->last_ds)
+            report->last_ds = panel->last_ds[i];
+    }
     ++report->batches;
     report->series += n;
     for (size_t i = 0; i < n; ++i) {
@@ -52,20 +64,12 @@ static const struct {
                   {"duplicates", offsetof(tide_intake_report, duplicates)},
                   {"infinite", offsetof(tide_intake_report, infinite)},
                   {"out_of_order", offsetof(tide_intake_report, out_of_order)},
-                  {"off_grid", offsetof(tide_intake_report, off_grid)}};
+                  {"off_grid", offsetof(tide_intake_report, off_grid)},
+                  {"late", offsetof(tide_intake_report, late)}};
 enum { DEVIATIONS = sizeof deviations / sizeof deviations[0] };
 
 static const tide_intake_count *deviation(const tide_report *r, size_t i) {
     return (const tide_intake_count *)(const void *)((const char *)&r->intake + deviations[i].offset);
-}
-
-static char *finish(FILE *f, char **text) {
-    int bad = ferror(f);
-    if (fclose(f) || bad) {
-        free(*text);
-        return NULL;
-    }
-    return *text;
 }
 
 static void put_counts(FILE *f, const char *title, const char *const *names, const uint64_t *counts,
@@ -85,19 +89,116 @@ static void put_stage(FILE *f, const char *name, tide_stage s) {
     fprintf(f, "  %-6s %9.2f s busy %9.2f s waiting\n", name, s.busy_s, s.wait_s);
 }
 
-char *tide_report_text(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
+/* The counts of series, and the rows of the window, in one order for text and JSON. */
+static const struct {
+    const char *key, *words;
+    size_t offset;
+} history_counts[] = {
+    {"unchanged", "unchanged", offsetof(tide_report_history, series_unchanged)},
+    {"extended", "extended", offsetof(tide_report_history, series_extended)},
+    {"corrected", "corrected", offsetof(tide_report_history, series_corrected)},
+    {"new", "new", offsetof(tide_report_history, series_new)},
+    {"gone", "gone", offsetof(tide_report_history, series_gone)},
+    {"ended", "ended", offsetof(tide_report_history, series_ended)},
+    {"healed", "healed", offsetof(tide_report_history, series_healed)},
+    {"shut_out", "shut out", offsetof(tide_report_history, series_shut_out)},
+    {"values_corrected", "values corrected", offsetof(tide_report_history, corrected)},
+    {"rows_late", "rows that came late", offsetof(tide_report_history, rows_late)},
+    {"rows_deleted", "rows deleted", offsetof(tide_report_history, rows_deleted)}};
+enum { HISTORY_COUNTS = sizeof history_counts / sizeof history_counts[0], HISTORY_ROWS = 8 };
+_Static_assert(offsetof(tide_intake_count, n) == 0, "a count begins with its number");
+
+static uint64_t history_count(const tide_report_history *h, size_t i) {
+    return *(const uint64_t *)(const void *)((const char *)h + history_counts[i].offset);
+}
+
+static void put_history(FILE *f, const tide_report_history *h) {
+    if (!h->before) {
+        fprintf(f, "history %s: all was read; generation %" PRIu64 ", watermark %s\n", h->path, h->generation, h->watermark);
+        return;
+    }
+    fprintf(f, "history %s: generation %" PRIu64 " -> %" PRIu64 ", watermark %s -> %s, read from %s on\n", h->path, h->before,
+            h->generation, h->watermark_before, h->watermark, *h->window ? h->window : "the beginning");
+    for (size_t from = 0; from < HISTORY_COUNTS; from = from ? HISTORY_COUNTS : HISTORY_ROWS) {
+        int any = 0;
+        for (size_t i = from; i < (from ? HISTORY_COUNTS : HISTORY_ROWS); ++i) {
+            if (history_count(h, i)) {
+                fprintf(f, "%s%" PRIu64 " %s", any ? ", " : from ? "  " : "  series: ", history_count(h, i),
+                        history_counts[i].words);
+                any = 1;
+            }
+        }
+        fputs(any ? "\n" : "", f);
+    }
+    for (uint64_t k = 0; k < h->corrected.n && k < TIDE_NAMED_MAX && h->corrected.named[k][0]; ++k)
+        fprintf(f, "    %s\n", h->corrected.named[k]);
+}
+
+static const char *const station_names[TIDE_STATIONS] = {"source",  "intake",  "tiling",    "warm starts",
+                                                         "fitting", "writing", "publishing"};
+
+const char *tide_station_name(tide_station station) {
+    return (int)station >= 0 && station < TIDE_STATIONS ? station_names[station] : "?";
+}
+
+double tide_report_station_s(const tide_report *r, tide_station station) {
+    const double seconds[TIDE_STATIONS] = {
+        [TIDE_STATION_SOURCE] = r->source_s,
+        [TIDE_STATION_INTAKE] = r->read.busy_s - r->source_s,
+        [TIDE_STATION_TILING] = r->plan_s,
+        [TIDE_STATION_WARM] = r->warm_s,
+        [TIDE_STATION_FITTING] = r->fit.busy_s - r->plan_s - r->warm_s,
+        [TIDE_STATION_WRITING] = r->write.busy_s,
+        [TIDE_STATION_PUBLISHING] = r->finish_s,
+    };
+    return seconds[station] > 0.0 ? seconds[station] : 0.0;
+}
+
+/* Seconds that a run takes at least, were the station `without` free (TIDE_STATIONS: none). */
+static double least_s(const tide_report *r, int without) {
+    static const int thread[TIDE_STATIONS] = {0, 0, 1, 1, 1, 2, 3};
+    double busy[4] = {0.0, 0.0, 0.0, 0.0};
+    for (int s = 0; s < TIDE_STATIONS; ++s)
+        if (s != without)
+            busy[thread[s]] += tide_report_station_s(r, (tide_station)s);
+    double most = busy[0] > busy[1] ? busy[0] : busy[1];
+    return (most > busy[2] ? most : busy[2]) + busy[3];
+}
+
+tide_station tide_report_bound(const tide_report *r, double *without_s) {
+    tide_station bound = TIDE_STATION_SOURCE;
+    for (int s = 1; s < TIDE_STATIONS; ++s) {
+        double more = least_s(r, s) - least_s(r, bound);
+        if (more < 0.0 || (more <= 0.0 && tide_report_station_s(r, (tide_station)s) > tide_report_station_s(r, bound)))
+            bound = (tide_station)s;
+    }
+    *without_s = least_s(r, bound);
+    return bound;
+}
+
+static void put_bound(FILE *f, const tide_report *r) {
+    double without;
+    tide_station bound = tide_report_bound(r, &without);
+    for (int s = 0; s < TIDE_STATIONS; ++s)
+        if (s != TIDE_STATION_WARM || r->warm_generation)
+            fprintf(f, "%s%s %.2f s", s ? ", " : "  of which ", station_names[s],
+                    tide_report_station_s(r, (tide_station)s));
+    fprintf(f, "\nbound by %s: busy %.2f s of %.2f s; were it free, the run would take %.2f s or more\n",
+            station_names[bound], tide_report_station_s(r, bound), r->wall_s, without);
+}
+
+static void put_text(FILE *f, const tide_report *r) {
     fprintf(f,
             "%" PRIu64 " series, %" PRIu64 " rows from %s (freq %s, season %d), %" PRIu64 " gaps, %" PRIu64
             " missing\n",
             r->series, r->intake.rows, r->source, r->freq, r->season, r->intake.gaps, r->intake.missing);
+    if (r->resumed)
+        fprintf(f, "%" PRIu64 " of the series were fitted before the run was interrupted\n", r->resumed);
     if (r->warm_generation)
         fprintf(f, "warm start of %" PRIu64 " series from generation %" PRIu64 " of %s (run %s)\n",
                 r->warm_series, r->warm_generation, r->warm_store, r->warm_run_id);
+    if (*r->history.path)
+        put_history(f, &r->history);
     put_counts(f, "outcomes: ", outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
     put_counts(f, "families: ", family_names, r->by_family, TIDE_FAMILY_COUNT);
     put_counts(f, "forms:    ", form_names, r->by_form, TIDE_ETS_FORMS);
@@ -113,12 +214,11 @@ char *tide_report_text(const tide_report *r) {
     put_stage(f, "read", r->read);
     put_stage(f, "fit", r->fit);
     put_stage(f, "write", r->write);
-    fprintf(f, "  finish %9.2f s\n", r->finish_s);
+    put_bound(f, r);
     fprintf(f, "%.2f s in all, %.0f series/s, peak memory %.1f MiB\n", r->wall_s,
             r->wall_s > 0.0 ? (double)r->series / r->wall_s : 0.0, (double)r->peak_bytes / 1048576.0);
     if (r->generation)
         fprintf(f, "published generation %" PRIu64 " of %s (run %s)\n", r->generation, r->store, r->run_id);
-    return finish(f, &text);
 }
 
 static void put_json_counts(FILE *f, const char *const *names, const uint64_t *counts, size_t n) {
@@ -127,15 +227,51 @@ static void put_json_counts(FILE *f, const char *const *names, const uint64_t *c
     fputs("}", f);
 }
 
-static void put_json_stages(FILE *f, const tide_report *r) {
+/* Without the braces around: "read": {...}, ... */
+static void put_json_threads(FILE *f, const tide_report *r) {
     const struct {
         const char *name;
         tide_stage time;
     } stages[] = {{"read", r->read}, {"fit", r->fit}, {"write", r->write}, {"finish", {r->finish_s, 0.0}}};
     for (size_t i = 0; i < 4; ++i)
-        fprintf(f, "%s\"%s\": {\"busy_s\": %.6f, \"wait_s\": %.6f}", i ? ", " : "{", stages[i].name,
+        fprintf(f, "%s\"%s\": {\"busy_s\": %.6f, \"wait_s\": %.6f}", i ? ", " : "", stages[i].name,
                 stages[i].time.busy_s, stages[i].time.wait_s);
+}
+
+/* "stations_s": {...}, "bound": {...} */
+static void put_json_stations(FILE *f, const tide_report *r) {
+    double without;
+    tide_station bound = tide_report_bound(r, &without);
+    fputs("\"stations_s\": {", f);
+    for (int k = 0; k < TIDE_STATIONS; ++k)
+        fprintf(f, "%s\"%s\": %.6f", k ? ", " : "", station_names[k], tide_report_station_s(r, (tide_station)k));
+    fprintf(f, "}, \"bound\": {\"station\": \"%s\", \"busy_s\": %.6f, \"without_s\": %.6f}", station_names[bound],
+            tide_report_station_s(r, bound), without);
+}
+
+static void put_json_stages(FILE *f, const tide_report *r) {
+    fputs("{", f);
+    put_json_threads(f, r);
+    fputs(", ", f);
+    put_json_stations(f, r);
     fputs("}", f);
+}
+
+int tide_report_window(const tide_report *r, char first[48], char last[48]) {
+    if (r->series == 0 || r->first_ds > r->last_ds)
+        return 0;
+    tide_ds_format(r->ds_kind, r->first_ds, first, 48);
+    tide_ds_format(r->ds_kind, r->last_ds, last, 48);
+    return 1;
+}
+
+/* null when there were no values. */
+static void put_json_window(FILE *f, const tide_report *r) {
+    char first[48], last[48];
+    if (tide_report_window(r, first, last))
+        fprintf(f, "[\"%s\", \"%s\"]", first, last);
+    else
+        fputs("null", f);
 }
 
 /* null for a cold run. */
@@ -151,57 +287,54 @@ static void put_json_warm(FILE *f, const tide_report *r) {
     fprintf(f, ", \"series\": %" PRIu64 "}", r->warm_series);
 }
 
-char *tide_report_warm_json(const tide_report *r) {
+/* What `put` prints, as a malloc'd text. */
+static char *printed(const tide_report *r, void (*put)(FILE *, const tide_report *)) {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f)
         return NULL;
-    put_json_warm(f, r);
-    return finish(f, &text);
+    put(f, r);
+    int bad = ferror(f);
+    if (fclose(f) || bad) {
+        free(text);
+        return NULL;
+    }
+    return text;
 }
 
-char *tide_report_outcomes_json(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
+/* null for a run without a history. */
+static void put_json_history(FILE *f, const tide_report *r) {
+    const tide_report_history *h = &r->history;
+    if (!*h->path) {
+        fputs("null", f);
+        return;
+    }
+    fputs("{\"path\": ", f);
+    tide_put_json(f, h->path, strlen(h->path));
+    fprintf(f, ", \"generation\": %" PRIu64 ", \"before\": %" PRIu64 ", \"bytes\": %" PRIu64, h->generation, h->before,
+            h->bytes);
+    fprintf(f, ", \"watermark_before\": \"%s\", \"watermark\": \"%s\", \"window\": \"%s\"", h->watermark_before,
+            h->watermark, h->window);
+    for (size_t i = 0; i < HISTORY_COUNTS; ++i)
+        fprintf(f, ", \"%s\": %" PRIu64, history_counts[i].key, history_count(h, i));
+    fputs("}", f);
+}
+
+static void put_json_outcomes(FILE *f, const tide_report *r) {
     put_json_counts(f, outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
-    return finish(f, &text);
 }
 
-char *tide_report_forms_json(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
+static void put_json_forms(FILE *f, const tide_report *r) {
     for (size_t i = 0; i < TIDE_ETS_FORMS; ++i)
         fprintf(f, "%s\"%s\": %" PRIu64, i ? ", " : "{", form_names[i], r->by_form[i]);
     for (size_t i = 0; i < TIDE_FAMILY_COUNT; ++i)
         if (i != TIDE_FAMILY_NONE && i != TIDE_FAMILY_ETS)
             fprintf(f, ", \"%s\": %" PRIu64, family_names[i], r->by_family[i]);
     fputs("}", f);
-    return finish(f, &text);
 }
 
-char *tide_report_stages_json(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
-    put_json_stages(f, r);
-    return finish(f, &text);
-}
-
-char *tide_report_json(const tide_report *r) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
+static void put_json(FILE *f, const tide_report *r) {
     const struct {
         const char *key, *value;
     } texts[] = {{"run_id", r->run_id},
@@ -220,8 +353,12 @@ char *tide_report_json(const tide_report *r) {
             r->season, r->generation, r->store_bytes);
     fprintf(f, "  \"series\": %" PRIu64 ",\n  \"members\": %" PRIu64 ",\n  \"batches\": %" PRIu64 ",\n",
             r->series, r->members, r->batches);
-    fputs("  \"warm\": ", f);
+    fprintf(f, "  \"resumed\": %" PRIu64 ",\n  \"window\": ", r->resumed);
+    put_json_window(f, r);
+    fputs(",\n  \"warm\": ", f);
     put_json_warm(f, r);
+    fputs(",\n  \"history\": ", f);
+    put_json_history(f, r);
     fputs(",\n  \"outcomes\": ", f);
     put_json_counts(f, outcome_names, r->by_outcome, TIDE_OUTCOME_COUNT);
     fputs(",\n  \"families\": ", f);
@@ -241,11 +378,36 @@ char *tide_report_json(const tide_report *r) {
         }
         fputs("]}", f);
     }
-    fputs("},\n  \"stages\": ", f);
-    put_json_stages(f, r);
+    fputs("},\n  \"stages\": {", f);
+    put_json_threads(f, r);
+    fputs("},\n  ", f);
+    put_json_stations(f, r);
     fprintf(f, ",\n  \"batch_series\": %" PRIu64 ",\n  \"batch_values\": %" PRIu64 ",\n", r->batch_series,
             r->batch_values);
     fprintf(f, "  \"wall_s\": %.6f,\n  \"series_per_s\": %.1f,\n  \"peak_bytes\": %" PRIu64 "\n}\n",
             r->wall_s, r->wall_s > 0.0 ? (double)r->series / r->wall_s : 0.0, r->peak_bytes);
-    return finish(f, &text);
+}
+
+char *tide_report_text(const tide_report *r) {
+    return printed(r, put_text);
+}
+
+char *tide_report_json(const tide_report *r) {
+    return printed(r, put_json);
+}
+
+char *tide_report_outcomes_json(const tide_report *r) {
+    return printed(r, put_json_outcomes);
+}
+
+char *tide_report_forms_json(const tide_report *r) {
+    return printed(r, put_json_forms);
+}
+
+char *tide_report_stages_json(const tide_report *r) {
+    return printed(r, put_json_stages);
+}
+
+char *tide_report_warm_json(const tide_report *r) {
+    return printed(r, put_json_warm);
 }

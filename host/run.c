@@ -36,6 +36,7 @@ typedef struct batch {
 
 typedef struct run {
     const tide_run_parts *parts;
+    tide_source timed; /* the parts' source, each call timed */
     tide_intake *intake;
     tide_report *report;
     tide_plan plan;
@@ -46,7 +47,7 @@ typedef struct run {
     pthread_cond_t changed;
     tide_status status;
     tide_error error;
-    int ended; /* stages that have ended */
+    int ended, reader_ended; /* stages that have ended; the first of them */
     _Atomic uint64_t series_read, series_written, bytes, bytes_total;
 } run;
 
@@ -64,34 +65,56 @@ static void run_fail(run *r, tide_status status, const tide_error *err) {
     tide_queue_cancel(&r->fitted);
 }
 
-static void stage_ended(run *r) {
+static void stage_ended(run *r, int is_reader) {
     pthread_mutex_lock(&r->lock);
     ++r->ended;
+    r->reader_ended |= is_reader;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
 }
 
+/* The next batch: of the panel source where there is one, else of intake. */
+static tide_status read_batch(run *r, tide_panel *panel, tide_error *err) {
+    tide_panel_source *panels = r->parts->panels;
+    tide_panel_clear(panel);
+    return panels ? panels->next(panels->self, panel, r->report->batch_series, r->report->batch_values, err)
+                  : tide_intake_next(r->intake, panel, err);
+}
+
+static void note_progress(run *r) {
+    const tide_panel_source *panels = r->parts->panels;
+    const tide_source *source = r->parts->source;
+    uint64_t done = 0, total = 0;
+    if (panels && panels->progress)
+        panels->progress(panels->self, &done, &total);
+    else if (!panels && source->progress)
+        source->progress(source->self, &done, &total);
+    atomic_store(&r->bytes, done);
+    atomic_store(&r->bytes_total, total);
+}
+
+static tide_status timed_next(void *self, tide_rows *rows, tide_error *err) {
+    run *r = (run *)self;
+    double start = tide_now_s();
+    tide_status status = r->parts->source->next(r->parts->source->self, rows, err);
+    r->report->source_s += tide_now_s() - start;
+    return status;
+}
+
 static void *reader(void *arg) {
     run *r = (run *)arg;
-    tide_source *source = r->parts->source;
     tide_stage *time = &r->report->read;
     batch *b;
     while ((b = (batch *)tide_queue_pop(&r->free, &time->wait_s))) {
         tide_error err = {TIDE_OK, ""};
         double start = tide_now_s();
-        tide_panel_clear(&b->panel);
-        tide_status status = tide_intake_next(r->intake, &b->panel, &err);
+        tide_status status = read_batch(r, &b->panel, &err);
         time->busy_s += tide_now_s() - start;
         if (status) {
             run_fail(r, status, &err);
             break;
         }
-        if (source->progress) {
-            uint64_t done = 0, total = 0;
-            source->progress(source->self, &done, &total);
-            atomic_store(&r->bytes, done);
-            atomic_store(&r->bytes_total, total);
-        }
+        note_progress(r);
         if (b->panel.n_series == 0)
             break;
         atomic_fetch_add(&r->series_read, b->panel.n_series);
@@ -99,7 +122,7 @@ static void *reader(void *arg) {
             break;
     }
     tide_queue_close(&r->read);
-    stage_ended(r);
+    stage_ended(r, 1);
     return NULL;
 }
 
@@ -125,25 +148,47 @@ static tide_status map_results(batch *b, const tide_fit_spec *spec, tide_error *
     return TIDE_OK;
 }
 
+/* Adds the time since *since to *seconds, and begins anew. */
+static void lap(double *since, double *seconds) {
+    double now = tide_now_s();
+    *seconds += now - *since;
+    *since = now;
+}
+
+/* Plan, starts and fit of a batch, but for series that an earlier run has fitted: a batch that holds others too is fitted
+ * whole, which gives these the same bits again. */
+static tide_status fit_batch(run *r, batch *b, tide_error *err) {
+    const tide_run_parts *p = r->parts;
+    tide_report *report = r->report;
+    double since = tide_now_s();
+    TIDE_TRY(map_results(b, &p->cfg->fit, err));
+    if (p->sink->recall) {
+        TIDE_TRY(p->sink->recall(p->sink->self, &b->panel, &b->results, err));
+        report->resumed += b->panel.kept;
+        if (b->panel.kept == b->panel.n_series)
+            return TIDE_OK;
+    }
+    tide_status status = tide_plan_build(&r->plan, &b->panel, err);
+    lap(&since, &report->plan_s);
+    if (!status && p->warm) {
+        uint64_t found = 0;
+        status = tide_warm_fill(p->warm, &b->panel, &r->plan, &found, err);
+        report->warm_series += found;
+        lap(&since, &report->warm_s);
+    }
+    return status ? status
+                  : tide_across_fit(&r->across, p->backend, &p->cfg->fit, p->cfg->across, &r->plan.tiles, &b->results,
+                                    b->panel.backtest_error, err);
+}
+
 static void *fitter(void *arg) {
     run *r = (run *)arg;
-    const tide_run_parts *p = r->parts;
     tide_stage *time = &r->report->fit;
     batch *b;
     while ((b = (batch *)tide_queue_pop(&r->read, &time->wait_s))) {
         tide_error err = {TIDE_OK, ""};
         double start = tide_now_s();
-        tide_status status = tide_plan_build(&r->plan, &b->panel, &err);
-        if (!status && p->warm) {
-            uint64_t found = 0;
-            status = tide_warm_fill(p->warm, &b->panel, &r->plan, &found, &err);
-            r->report->warm_series += found;
-        }
-        if (!status)
-            status = map_results(b, &p->cfg->fit, &err);
-        if (!status)
-            status = tide_across_fit(&r->across, p->backend, &p->cfg->fit, p->cfg->across, &r->plan.tiles, &b->results,
-                                     b->panel.backtest_error, &err);
+        tide_status status = fit_batch(r, b, &err);
         time->busy_s += tide_now_s() - start;
         if (status) {
             run_fail(r, status, &err);
@@ -153,7 +198,7 @@ static void *fitter(void *arg) {
             break;
     }
     tide_queue_close(&r->fitted);
-    stage_ended(r);
+    stage_ended(r, 0);
     return NULL;
 }
 
@@ -165,7 +210,7 @@ static void *writer(void *arg) {
     while ((b = (batch *)tide_queue_pop(&r->fitted, &time->wait_s))) {
         tide_error err = {TIDE_OK, ""};
         double start = tide_now_s();
-        tide_report_add(r->report, &b->results);
+        tide_report_add(r->report, &b->panel, &b->results);
         tide_status status = sink->write(sink->self, &b->panel, &b->results, &err);
         time->busy_s += tide_now_s() - start;
         if (status) {
@@ -177,7 +222,7 @@ static void *writer(void *arg) {
         if (!tide_queue_push(&r->free, b, &time->wait_s))
             break;
     }
-    stage_ended(r);
+    stage_ended(r, 0);
     return NULL;
 }
 
@@ -207,6 +252,7 @@ static int asked_to_stop(const run *r) {
 
 /* Until all three stages have ended: asks whether to stop ten times a second, shows progress five times. */
 static void watch(run *r, double start) {
+    double stopped_s = 0.0;
     for (int tick = 0;; ++tick) {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
@@ -218,7 +264,7 @@ static void watch(run *r, double start) {
         pthread_mutex_lock(&r->lock);
         if (r->ended < 3)
             pthread_cond_timedwait(&r->changed, &r->lock, &until);
-        int ended = r->ended;
+        int ended = r->ended, only_reader = ended == 2 && !r->reader_ended;
         pthread_mutex_unlock(&r->lock);
         if (ended == 3)
             return;
@@ -226,6 +272,10 @@ static void watch(run *r, double start) {
             tide_error err;
             tide_fail(&err, TIDE_INTERRUPTED, "stopped by a signal; nothing was published");
             run_fail(r, TIDE_INTERRUPTED, &err);
+            if (stopped_s <= 0.0)
+                stopped_s = tide_now_s();
+            if (only_reader && r->parts->observer->stuck && tide_now_s() - stopped_s > 1.0)
+                r->parts->observer->stuck(r->parts->observer->self);
         }
         if (tick % 2)
             show_progress(r, start, 0);
@@ -284,7 +334,7 @@ static void run_stages(run *r, double start) {
         tide_fail(&err, TIDE_MEMORY, "cannot start a thread of the pipeline");
         run_fail(r, TIDE_MEMORY, &err);
         for (int i = started; i < 3; ++i)
-            stage_ended(r);
+            stage_ended(r, i == 0);
     }
     watch(r, start);
     for (int i = 0; i < started; ++i)
@@ -303,7 +353,9 @@ static tide_status finish(run *r, tide_error *err) {
     if (!r->report->series)
         return tide_fail(err, TIDE_INPUT, "%s: no series (no usable row)", p->source->name);
     double start = tide_now_s();
-    tide_status status = p->sink->finish(p->sink->self, err);
+    tide_status status = p->before_finish ? p->before_finish(p->before_self, err) : TIDE_OK;
+    if (!status)
+        status = p->sink->finish(p->sink->self, err);
     r->report->finish_s = tide_now_s() - start;
     return status;
 }
@@ -339,7 +391,12 @@ tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_erro
     status = start_queues(r, err);
     if (status)
         goto no_queues;
-    status = tide_intake_open(parts->source, &intake, &report->intake, &r->intake, err);
+    if (!parts->panels) {
+        r->timed = *parts->source;
+        r->timed.self = r;
+        r->timed.next = timed_next;
+        status = tide_intake_open(&r->timed, &intake, &report->intake, &r->intake, err);
+    }
     if (!status) {
         run_stages(r, start);
         status = finish(r, err);

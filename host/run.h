@@ -5,6 +5,7 @@
 #include "host/backend.h"
 #include "host/config.h"
 #include "host/observer.h"
+#include "host/panel_source.h"
 #include "host/report.h"
 #include "host/stream.h"
 #include "host/warm.h"
@@ -13,9 +14,13 @@ typedef struct tide_run_parts {
     const tide_config *cfg; /* checked and resolved */
     tide_backend *backend;
     tide_source *source;
+    tide_panel_source *panels;     /* read instead of `source`, when not NULL; then intake and its report stay empty */
     tide_sink *sink;
     const tide_observer *observer; /* may be NULL */
     const tide_warm *warm;         /* starts of the fits; NULL: cold */
+    /* Called when all is written, before the sink makes it visible; a failure is the run's. May be NULL. */
+    tide_status (*before_finish)(void *before_self, tide_error *err);
+    void *before_self;
 } tide_run_parts;
 
 /* Reads the source to its end, fits every series, hands the batches to the sink in order and finishes it. Opens and closes

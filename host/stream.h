@@ -44,13 +44,20 @@ typedef struct tide_source {
     /* Bytes read and in all, for progress; total 0 = unknown. May be NULL. */
     void (*progress)(void *self, uint64_t *done, uint64_t *total);
     void (*close)(void *self); /* frees; safe after failure; called exactly once by the owner */
+    /* One line for the log on how the rows are read ("2 connections, 101 ranges of ids by an index"), and what went on
+     * while they were ("..., 1 failure overcome"). At any time between open and close. May be NULL. */
+    void (*describe)(void *self, char *out, size_t size);
 } tide_source;
 
-/* Fitted batches arrive in series order (panel.first_number ascending, no gaps). */
+/* Fitted batches arrive in series order (panel.first_number ascending, no gaps). Of a panel with `kept` series the sink
+ * has the results of these already; when it is all of them, `results` hold only what recall filled. */
 typedef struct tide_sink {
     void *self;
     char name[160];
     tide_status (*write)(void *self, const tide_panel *panel, const tide_results *results, tide_error *err);
+    /* Sets panel->kept: how many of its first series an interrupted run has left, their data compared; fills outcome,
+     * n_members, family and form of these. Called for every panel, in order, by a thread of its own. NULL: never any. */
+    tide_status (*recall)(void *self, tide_panel *panel, tide_results *results, tide_error *err);
     /* Makes all of it visible at once (a store: checksums, fsync, rename). After a failure nothing has changed. */
     tide_status (*finish)(void *self, tide_error *err);
     void (*close)(void *self); /* frees; without a finish before, throws away what was written */

@@ -125,9 +125,8 @@ size_t tide_format_real(double v, char out[TIDE_REAL_TEXT]) {
     return n ? n : format_slowly(v, out);
 }
 
-/* Bytes of the well-formed UTF-8 character at s, or 0 (RFC 3629: no overlong forms, no surrogates, at most
- * 10FFFF). */
-static size_t utf8_length(const unsigned char *s, size_t n) {
+/* RFC 3629: no overlong forms, no surrogates, at most 10FFFF. */
+size_t tide_utf8_length(const unsigned char *s, size_t n) {
     size_t k = s[0] < 0x80                   ? 1
                : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
                : (s[0] & 0xf0) == 0xe0       ? 3
@@ -148,7 +147,7 @@ void tide_put_json(FILE *f, const char *bytes, size_t n) {
     const unsigned char *s = (const unsigned char *)bytes;
     putc('"', f);
     for (size_t i = 0; i < n;) {
-        size_t k = utf8_length(s + i, n - i);
+        size_t k = tide_utf8_length(s + i, n - i);
         if (k == 0) {
             fprintf(f, "\\udc%02x", s[i++]);
         } else if (s[i] == '"' || s[i] == '\\') {

@@ -4,6 +4,7 @@
 #include "io/csv.h"
 #include "io/postgres.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,12 +27,26 @@ static tide_status open_simulated(const tide_config *cfg, const char *count, tid
 }
 
 static tide_status open_postgres(const tide_config *cfg, tide_source *out, tide_error *err) {
+    const char *values = cfg->source.values_column;
+    int packed = cfg->source.packed;
+    tide_freq freq = {TIDE_UNIT_STEP, 1};
+    if (values && !packed)
+        return tide_fail(err, TIDE_CONFIG, "source.values_column: only a packed table has one (--packed)");
+    if (packed && cfg->freq)
+        TIDE_TRY(tide_freq_parse(cfg->freq, &freq, err));
     const tide_postgres_options o = {.url = cfg->source.path,
                                      .table = cfg->source.table,
                                      .query = cfg->source.query,
                                      .id_column = cfg->source.id_column,
                                      .ds_column = cfg->source.ds_column,
-                                     .y_column = cfg->source.y_column,
+                                     .y_column = !packed ? cfg->source.y_column : values ? values : "values",
+                                     .packed = packed,
+                                     .freq = freq,
+                                     .connections = cfg->source.connections,
+                                     .read_timeout_s = cfg->source.read_timeout_s,
+                                     .retries = cfg->source.retries > 0 ? cfg->source.retries : -1,
+                                     .one_snapshot = !cfg->source.mixed_snapshots,
+                                     .memory_bytes = cfg->memory_bytes / 8,
                                      .from = cfg->source.from,
                                      .to = cfg->source.to,
                                      .connect_timeout_s = cfg->source.connect_timeout_s,
@@ -84,9 +99,24 @@ tide_status tide_feed_open(tide_config *cfg, tide_source *own, const tide_observ
         return status;
     }
     *out = in;
-    if (*note && observer && observer->message)
-        observer->message(observer->self, TIDE_LOG_INFO, note);
+    if (observer && observer->message) {
+        if (*note)
+            observer->message(observer->self, TIDE_LOG_INFO, note);
+        tide_feed_tell(out, observer);
+    }
     return TIDE_OK;
+}
+
+void tide_feed_tell(tide_feed *feed, const tide_observer *observer) {
+    char how[256] = "", text[512];
+    if (!feed->inner.describe || !observer || !observer->message)
+        return;
+    feed->inner.describe(feed->inner.self, how, sizeof how);
+    if (strcmp(how, feed->told) == 0)
+        return;
+    memcpy(feed->told, how, sizeof how);
+    snprintf(text, sizeof text, "%s: %s", feed->inner.name, how);
+    observer->message(observer->self, TIDE_LOG_INFO, text);
 }
 
 void tide_feed_close(tide_feed *feed) {

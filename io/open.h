@@ -14,6 +14,7 @@ typedef struct tide_feed {
     tide_source source; /* to read from */
     tide_source inner;
     int owned;          /* inner is to be closed */
+    char told[256];     /* what the observer has last heard of how the rows are read */
     tide_ds_kind ds_kind;
 } tide_feed;
 
@@ -21,6 +22,8 @@ typedef struct tide_feed {
  * resolves the config by them. What was found out goes to the observer (may be NULL) as a message. */
 tide_status tide_feed_open(tide_config *cfg, tide_source *own, const tide_observer *observer, tide_feed *out,
                             tide_error *err);
+/* Tells the observer how the rows are read or were read, where that is not what it has heard before. */
+void tide_feed_tell(tide_feed *feed, const tide_observer *observer);
 void tide_feed_close(tide_feed *feed);
 
 #endif

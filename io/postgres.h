@@ -21,10 +21,20 @@ typedef struct tide_postgres_options {
     const char *ds_column;   /* NULL = ds; date, timestamp, timestamptz, int2, int4, int8 */
     const char *y_column;    /* NULL = y; float8, float4, numeric, int2, int4, int8 */
     const char *from, *to;   /* only rows with from <= ds <= to; NULL = no bound; a date as upper bound of
-                                timestamps   takes in the whole day */
+                                timestamps takes in the whole day */
+    int has_after;           /* 1: and only rows with ds > after_ds (in units of the column's kind, host/grid.h) */
+    int64_t after_ds;
+    int packed;              /* 1: y_column is an array, float8[] or float4[], whose first value is at ds */
+    tide_freq freq;          /* packed: the step from one value to the next */
+    int connections;         /* that read; 0 = processors, at most 4. One more holds the snapshot when there are several */
     int connect_timeout_s;   /* 0 = 10; the URL's own connect_timeout comes first */
-    int statement_timeout_s; /* on the server, the whole reading counts; 0 = never */
+    int statement_timeout_s; /* of a statement on the server, that is of a range; 0 = never */
     int read_timeout_s;      /* longest silence of the server, sorting included; 0 = 300 */
+    int retries;             /* tries after a first failure of the server or the way to it; 0 = 3, -1 = none */
+    int retry_wait_ms;       /* before the first of them, then twice as long each; 0 = 1000 */
+    int one_snapshot;        /* 1: stop rather than let some series come from a later snapshot than others */
+    int range_rows;          /* rows that a range of ids is to have; 0 = 200,000 */
+    size_t memory_bytes;     /* for rows on their way, beyond it they go to disk; 0 = 64 MiB */
 } tide_postgres_options;
 
 /* 1 when the text is a URL that these functions take: postgresql:// or postgres:// */

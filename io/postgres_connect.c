@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TEXT_BYTES = 640 };
+enum { TEXT_BYTES = 640, STOP_MS = 200 };
 
 /* One line of `from` (line breaks become "; "), without the password; always terminated. */
 static void clean_text(const tide_pg *pg, const char *from, char *out, size_t size) {
@@ -39,7 +39,7 @@ static void clean_text(const tide_pg *pg, const char *from, char *out, size_t si
 
 /* Classes of SQLSTATE for which the asked-for thing is at fault, not the server or the way to it. */
 static tide_status status_of(const char *state) {
-    static const char *const input[] = {"0A", "20", "21", "22", "23", "25",
+    static const char *const input[] = {"0A", "20", "21", "22", "23", "25", "2B",
                                         "2F", "38", "39", "42", "44", "P0"};
     for (size_t i = 0; i < sizeof input / sizeof *input; ++i)
         if (strncmp(state, input[i], 2) == 0)
@@ -47,7 +47,7 @@ static tide_status status_of(const char *state) {
     return TIDE_CONNECTION;
 }
 
-tide_status tide_pg_fail(const tide_pg *pg, const PGresult *result, const char *doing, tide_error *err) {
+tide_status tide_pg_fail(tide_pg *pg, const PGresult *result, const char *doing, tide_error *err) {
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     char text[TEXT_BYTES];
@@ -56,10 +56,28 @@ tide_status tide_pg_fail(const tide_pg *pg, const PGresult *result, const char *
     if (!primary || !*primary)
         primary = "the connection was lost";
     clean_text(pg, primary, text, sizeof text);
+    const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
+    if (detail && state && (strncmp(state, "23", 2) == 0 || strncmp(state, "2B", 2) == 0)) {
+        /* Which key, which dependent object. */
+        size_t used = strlen(text);
+        if (used + 64 < sizeof text) {
+            memcpy(text + used, ": ", 2);
+            clean_text(pg, detail, text + used + 2, sizeof text - used - 2);
+        }
+    }
     /* libpq's own errors carry no state: 08006 is the standard's "connection failure". */
     if (!state)
         state = "08006";
+    snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", state);
     return tide_fail(err, status_of(state), "%s: %s: %s (SQLSTATE %s)", pg->name, doing, text, state);
+}
+
+int tide_pg_may_retry(const tide_pg *pg) {
+    static const char *const passing[] = {"08", "40", "53", "57P"};
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; ++i)
+        if (strncmp(pg->sqlstate, passing[i], strlen(passing[i])) == 0)
+            return 1;
+    return 0;
 }
 
 tide_status tide_pg_text(const tide_pg *pg, char **out, tide_error *err, const char *format, ...) {
@@ -112,7 +130,13 @@ static tide_status check_url(const tide_pg *pg, const char *url, tide_error *err
 
 tide_status tide_pg_connect(tide_pg *pg, const char *url, const char *what, const tide_pg_limits *limits,
                             tide_error *err) {
-    tide_pg made = {.read_timeout_ms = 1000 * (limits->read_timeout_s > 0 ? limits->read_timeout_s : 300)};
+    return tide_pg_connect_watched(pg, url, what, limits, -1, err);
+}
+
+tide_status tide_pg_connect_watched(tide_pg *pg, const char *url, const char *what, const tide_pg_limits *limits,
+                                    int cancel_fd, tide_error *err) {
+    tide_pg made = {.read_timeout_ms = 1000 * (limits->read_timeout_s > 0 ? limits->read_timeout_s : 300),
+                    .cancel_fd = cancel_fd};
     if (limits->read_timeout_s > INT32_MAX / 1000)
         made.read_timeout_ms = INT32_MAX;
     snprintf(made.name, sizeof made.name, "postgres %s", what);
@@ -134,6 +158,7 @@ tide_status tide_pg_connect(tide_pg *pg, const char *url, const char *what, cons
     if (PQstatus(made.conn) != CONNECTION_OK) {
         char text[TEXT_BYTES];
         clean_text(&made, PQerrorMessage(made.conn), text, sizeof text);
+        snprintf(pg->sqlstate, sizeof pg->sqlstate, "08001");
         tide_status status = tide_fail(err, TIDE_CONNECTION, "%s: connecting: %s", made.name, text);
         PQfinish(made.conn);
         return status;
@@ -148,6 +173,15 @@ tide_status tide_pg_connect(tide_pg *pg, const char *url, const char *what, cons
     }
     *pg = made;
     return TIDE_OK;
+}
+
+void tide_pg_cancel(tide_pg *pg) {
+    char text[256];
+    PGcancel *cancel = pg->conn ? PQgetCancel(pg->conn) : NULL;
+    if (!cancel)
+        return;
+    PQcancel(cancel, text, sizeof text);
+    PQfreeCancel(cancel);
 }
 
 void tide_pg_close(tide_pg *pg) {
@@ -169,22 +203,32 @@ static int64_t now_ms(void) {
 static tide_status wait_for(tide_pg *pg, short events, short *ready, const char *doing, tide_error *err) {
     int64_t end = now_ms() + pg->read_timeout_ms;
     for (;;) {
-        struct pollfd fd = {.fd = PQsocket(pg->conn), .events = events};
-        if (fd.fd < 0)
+        struct pollfd fd[2] = {{.fd = PQsocket(pg->conn), .events = events},
+                               {.fd = pg->cancel_fd, .events = POLLIN}};
+        if (fd[0].fd < 0)
             return tide_pg_fail(pg, NULL, doing, err);
+        if (pg->stop && pg->stop(pg->stop_self))
+            return tide_fail(err, TIDE_INTERRUPTED, "%s: %s: stopped by a signal", pg->name, doing);
         int64_t left = end - now_ms();
-        int n = poll(&fd, 1, left > 0 ? (int)left : 0);
+        int slice = left <= 0 ? 0 : pg->stop && left > STOP_MS ? STOP_MS : (int)left;
+        int n = poll(fd, pg->cancel_fd >= 0 ? 2 : 1, slice);
+        if (n > 0 && fd[1].revents)
+            return tide_fail(err, TIDE_INTERRUPTED, "%s: %s: stopped", pg->name, doing);
         if (n > 0) {
             if (ready)
-                *ready = fd.revents;
+                *ready = fd[0].revents;
             return TIDE_OK;
         }
-        if (n == 0)
+        if (n == 0 && slice < left)
+            continue;
+        if (n == 0) {
+            memcpy(pg->sqlstate, "08006", sizeof pg->sqlstate);
             return tide_fail(
                 err, TIDE_CONNECTION,
                 "%s: %s: the server was silent for %d s (stalled or very slow; read_timeout_s sets the "
                 "limit) (SQLSTATE 08006)",
                 pg->name, doing, pg->read_timeout_ms / 1000);
+        }
         if (errno != EINTR)
             return tide_fail(err, TIDE_CONNECTION, "%s: %s: %s", pg->name, doing, strerror(errno));
     }
@@ -252,10 +296,15 @@ tide_status tide_pg_run(tide_pg *pg, const char *sql, const char *doing, tide_er
     return tide_pg_finish(pg, doing, NULL, err);
 }
 
-tide_status tide_pg_query(tide_pg *pg, const char *sql, const char *doing, PGresult **out, tide_error *err) {
-    if (!PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0))
+tide_status tide_pg_query_with(tide_pg *pg, const char *sql, int n, const char *const *texts, const char *doing,
+                               PGresult **out, tide_error *err) {
+    if (!PQsendQueryParams(pg->conn, sql, n, NULL, texts, NULL, NULL, 0))
         return tide_pg_fail(pg, NULL, doing, err);
     return tide_pg_finish(pg, doing, out, err);
+}
+
+tide_status tide_pg_query(tide_pg *pg, const char *sql, const char *doing, PGresult **out, tide_error *err) {
+    return tide_pg_query_with(pg, sql, 0, NULL, doing, out, err);
 }
 
 tide_status tide_pg_describe(tide_pg *pg, const char *sql, const char *doing, PGresult **out,

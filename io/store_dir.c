@@ -4,6 +4,8 @@
  *
  *     .tmp-*          being written; made only under the lock, so whoever holds it may remove all of them
  *
+ *     .resume/        what a run has finished so far (store_resume.c)
+ *
  *     gen-NNNNNN.h5   immutable, mode 0444
  *
  *     CURRENT         symbolic link to one of them, replaced by rename
@@ -12,10 +14,11 @@
  *
  * Order of a publish: temporary synced (caller), rename to gen, fsync of the directory, link under another
  * name, rename of that to CURRENT, fsync. Killed at any point, CURRENT names a whole generation, the old or
- * the new one. A generation that was renamed but never became CURRENT stays as a file among the others, and
- * its number is not given out again. Order is by number, never by time. fsync is never retried: after a
+ * the new one. A generation that was renamed but never became CURRENT is removed by the next writer when .resume
+ * shows that its run died there (store_write.c); else it stays, and its number is not given out again. Order is by number, never by time. fsync is never retried: after a
  * failure the kernel may have dropped the pages and would report success. */
 #include "io/store_dir.h"
+#include "io/lock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,9 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char temporary_prefix[] = ".tmp-";
@@ -70,33 +71,6 @@ static void note_entry(tide_store_dir *dir, const char *name, void *context) {
         dir->newest = n;
 }
 
-static tide_status take_lock(tide_store_dir *dir, tide_error *err) {
-    char text[256] = {0}, host[64] = {0};
-    dir->lock_fd = openat(dir->fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (dir->lock_fd < 0)
-        return tide_fail(err, TIDE_DISK, "store '%s': cannot make its lock: %s", dir->path, strerror(errno));
-    if (flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK)
-            return tide_fail(err, TIDE_DISK, "store '%s': cannot be locked: %s", dir->path, strerror(errno));
-        ssize_t n = pread(dir->lock_fd, text, sizeof text - 1, 0);
-        text[n > 0 ? n : 0] = 0;
-        return tide_fail(err, TIDE_BUSY, "store '%s' is being written by %s", dir->path,
-                         n > 0 ? text : "another process");
-    }
-    time_t now = time(NULL);
-    struct tm utc;
-    char since[32] = "?";
-    if (gmtime_r(&now, &utc))
-        strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    if (gethostname(host, sizeof host - 1) != 0)
-        strcpy(host, "?");
-    int n = snprintf(text, sizeof text, "process %ld on %s since %s", (long)getpid(), host, since);
-    /* Only a note for others: a full disk must not stop us here, it will further on. */
-    if (ftruncate(dir->lock_fd, 0) == 0 && pwrite(dir->lock_fd, text, (size_t)n, 0) < 0)
-        n = 0;
-    return TIDE_OK;
-}
-
 /* Makes the directory itself durable where it is new. */
 static tide_status make_directory(const char *path, tide_error *err) {
     if (mkdir(path, 0777) != 0)
@@ -126,7 +100,7 @@ tide_status tide_store_dir_open(const char *path, tide_store_dir *out, tide_erro
     if (dir.fd < 0)
         status = tide_fail(err, TIDE_DISK, "store '%s': %s", path, strerror(errno));
     else
-        status = take_lock(&dir, err);
+        status = tide_lock_take(dir.fd, ".lock", "store", path, &dir.lock_fd, err);
     if (status == TIDE_OK)
         status = scan(&dir, note_entry, NULL, err);
     if (status != TIDE_OK) {
@@ -188,6 +162,16 @@ tide_status tide_store_dir_publish(tide_store_dir *dir, const char *temporary, u
         return tide_fail(err, TIDE_DISK, "store '%s': %s is current, but fsync of the directory failed: %s",
                          dir->path, name, strerror(errno));
     return TIDE_OK;
+}
+
+tide_status tide_store_dir_drop(tide_store_dir *dir, uint64_t generation, tide_error *err) {
+    char name[32];
+    tide_generation_name(generation, name);
+    if (generation == dir->current || unlinkat(dir->fd, name, 0) != 0)
+        return tide_fail(err, TIDE_DISK, "store '%s': cannot remove %s: %s", dir->path, name,
+                         generation == dir->current ? "it is current" : strerror(errno));
+    dir->newest = dir->current;
+    return scan(dir, note_entry, NULL, err);
 }
 
 /* The generations of the directory, in a list that grows. */

@@ -25,6 +25,8 @@ void tide_generation_name(uint64_t generation, char out[32]);
  * caller's to remove. */
 tide_status tide_store_dir_publish(tide_store_dir *dir, const char *temporary, uint64_t generation,
                                    tide_error *err);
+/* Removes a generation that is not CURRENT, and forgets its number. */
+tide_status tide_store_dir_drop(tide_store_dir *dir, uint64_t generation, tide_error *err);
 /* Removes all but the newest `keep` generations, never CURRENT; keep <= 0 removes none. Returns how many
  * went. */
 int tide_store_dir_prune(tide_store_dir *dir, int keep);

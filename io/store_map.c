@@ -11,7 +11,8 @@
  * Limits. A generation is immutable by contract (mode 0444, replaced by rename); the checks hold against
  * damage, not against a process that rewrites a verified block in place. Should the file shrink while mapped,
  * the size check at each first touch of a block says so; touching a lost page that was verified before raises
- * SIGBUS, as with any mapping: a server that must survive that installs a handler. */
+ * SIGBUS, as with any mapping: the command line ends with TIDE_STORE then (host/main.c), a server that must
+ * survive it installs a handler of its own. */
 #include "host/names.h"
 #include "host/tidemill_predict.h"
 #include "io/store_format.h"

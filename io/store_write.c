@@ -1,7 +1,8 @@
 /* store_write.c - see store_write.h; the file's form: store_format.h; the directory's: store_dir.h.
  *
- * During the run each column grows in a spool (spool.h): 64 KiB of buffer and an unlinked temporary a column,
- * 2 MB in all, whatever the number of series. finish() then
+ * During the run each column grows in a spool (spool.h): 64 KiB of buffer and a temporary a column, 2 MB in all,
+ * whatever the number of series. With an identity the spools have names and a journal, so that the next writer
+ * can go on with them (store_resume.h). finish() then
  *     1. builds the id index from the spooled ids                          (store_index.c)
  *     2. lets libhdf5 lay out the file in anonymous memory                 (store_write_hdf5.c)
  *     3. makes the temporary and reserves its whole size by posix_fallocate: a full disk ends here
@@ -9,7 +10,8 @@
  *     5. fsync, mode 0444, opens it with the reader and verifies every block
  *     6. publishes it and removes generations beyond `keep`                (store_dir.c)
  * A failure anywhere removes the temporary and leaves the store as it was; killed, the temporary is removed
- * by the next writer. Disk space needed: twice the generation (spools and file) for a moment, unless
+ * by the next writer. The kept spools go once their generation is CURRENT: a writer that finds them knows that
+ * their run died before that, and that a generation of its which is not CURRENT was never served. Disk space needed: twice the generation (spools and file) for a moment, unless
  * spool_dir is elsewhere. Memory: 2 MB of buffers, 1 to 2 bytes a series for the index (at least 1 MiB), 8
  * bytes in 65536 for checksums.
  *
@@ -17,11 +19,13 @@
 #include "io/store_write.h"
 
 #include "host/names.h"
+#include "host/quote.h"
 #include "host/tidemill_predict.h"
 #include "io/spool.h"
 #include "io/store_dir.h"
 #include "io/store_format.h"
 #include "io/store_index.h"
+#include "io/store_resume.h"
 #include "io/store_write_hdf5.h"
 #include "kernels/tide_fn.h"
 
@@ -38,7 +42,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { COLUMN_SPOOLS = TIDE_COL_BLOCK_XXH3 }; /* every column but the checksums, which are known last */
+enum { COLUMN_SPOOLS = TIDE_SPOOLED };
 _Static_assert((int)TIDE_COL_BLOCK_XXH3 == TIDE_COLUMNS - 1, "the checksums come last");
 
 typedef struct writer {
@@ -47,6 +51,10 @@ typedef struct writer {
     tide_spool spool[COLUMN_SPOOLS];
     int spool_dir_fd; /* dir.fd, or a directory of its own */
     int keep, kind_known, failed, finished;
+    tide_resume resume;
+    uint64_t passed; /* series that came by; those put are header.n_series */
+    int resume_mixed;
+    char note[256];
     char temporary[64];
     int temporary_exists;
     tide_store_written written;
@@ -69,33 +77,33 @@ static void copy_text(char *to, size_t size, const char *text) {
 
 static tide_status put_ids(writer *w, const tide_panel *panel, tide_error *err) {
     uint64_t base = w->spool[TIDE_COL_IDS].bytes;
-    for (size_t i = 0; i < panel->n_series; ++i) {
+    size_t first = panel->id_at[panel->kept];
+    for (size_t i = panel->kept; i < panel->n_series; ++i) {
         size_t length = panel->id_at[i + 1] - panel->id_at[i];
         if (length < 1 || length > TIDE_ID_MAX_BYTES)
             return tide_fail(err, TIDE_INPUT, "series %llu has an id of %zu bytes: 1 to %d are allowed",
-                             (unsigned long long)(w->header.n_series + i + 1), length, TIDE_ID_MAX_BYTES);
-        uint64_t end = base + (panel->id_at[i + 1] - panel->id_at[0]);
+                             (unsigned long long)(panel->first_number + i + 1), length, TIDE_ID_MAX_BYTES);
+        uint64_t end = base + (panel->id_at[i + 1] - first);
         uint64_t key = tide_id_key(panel->ids + panel->id_at[i], length);
         TIDE_TRY(put(w, TIDE_COL_ID_AT, &end, 1, err));
         TIDE_TRY(put(w, TIDE_COL_KEY, &key, 1, err));
     }
-    return put(w, TIDE_COL_IDS, panel->ids + panel->id_at[0], panel->id_at[panel->n_series] - panel->id_at[0],
-               err);
+    return put(w, TIDE_COL_IDS, panel->ids + first, panel->id_at[panel->n_series] - first, err);
 }
 
 static tide_status put_series(writer *w, const tide_panel *panel, const tide_results *r, tide_error *err) {
-    size_t n = panel->n_series;
+    size_t from = panel->kept, n = panel->n_series - from;
     const uint32_t run = 0; /* all by the run of this generation, row 0 of run/id */
     TIDE_TRY(put_ids(w, panel, err));
-    TIDE_TRY(put(w, TIDE_COL_OUTCOME, r->outcome, n, err));
-    TIDE_TRY(put(w, TIDE_COL_END_OF_MONTH, panel->end_of_month, n, err));
-    TIDE_TRY(put(w, TIDE_COL_FIRST_DS, panel->first_ds, n, err));
-    TIDE_TRY(put(w, TIDE_COL_LAST_DS, panel->last_ds, n, err));
-    TIDE_TRY(put(w, TIDE_COL_N_OBS, r->n_obs, n, err));
-    TIDE_TRY(put(w, TIDE_COL_SCALE, r->scale, n, err));
-    TIDE_TRY(put(w, TIDE_COL_FINGERPRINT, panel->fingerprint, n, err));
-    TIDE_TRY(put(w, TIDE_COL_BACKTEST_ERROR, panel->backtest_error, n, err));
-    for (size_t i = 0; i < n; ++i) {
+    TIDE_TRY(put(w, TIDE_COL_OUTCOME, r->outcome + from, n, err));
+    TIDE_TRY(put(w, TIDE_COL_END_OF_MONTH, panel->end_of_month + from, n, err));
+    TIDE_TRY(put(w, TIDE_COL_FIRST_DS, panel->first_ds + from, n, err));
+    TIDE_TRY(put(w, TIDE_COL_LAST_DS, panel->last_ds + from, n, err));
+    TIDE_TRY(put(w, TIDE_COL_N_OBS, r->n_obs + from, n, err));
+    TIDE_TRY(put(w, TIDE_COL_SCALE, r->scale + from, n, err));
+    TIDE_TRY(put(w, TIDE_COL_FINGERPRINT, panel->fingerprint + from, n, err));
+    TIDE_TRY(put(w, TIDE_COL_BACKTEST_ERROR, panel->backtest_error + from, n, err));
+    for (size_t i = from; i < panel->n_series; ++i) {
         size_t values = panel->at[i + 1] - panel->at[i];
         if (values > INT32_MAX)
             return tide_fail(err, TIDE_INPUT, "a series of %zu values is too long", values);
@@ -151,15 +159,16 @@ static tide_status put_member(writer *w, const tide_results *r, size_t i, size_t
 static tide_status put_batch(writer *w, const tide_panel *panel, const tide_results *r, tide_error *err) {
     if (w->failed || w->finished)
         return tide_fail(err, TIDE_INTERNAL, "store: written to after it ended");
-    if (r->n_series != panel->n_series || panel->first_number != w->header.n_series)
+    if (r->n_series != panel->n_series || panel->first_number != w->passed)
         return tide_fail(err, TIDE_INTERNAL,
                          "store: a batch of %zu results for %zu series from %llu, expected %llu", r->n_series,
                          panel->n_series, (unsigned long long)panel->first_number,
-                         (unsigned long long)w->header.n_series);
-    if (panel->n_series == 0)
-        return TIDE_OK;
+                         (unsigned long long)w->passed);
+    w->passed += panel->n_series;
+    if (panel->kept == panel->n_series)
+        return TIDE_OK; /* nothing of the spools is looked at: recall may be at work on them */
     TIDE_TRY(put_series(w, panel, r, err));
-    for (size_t i = 0; i < r->n_series; ++i) {
+    for (size_t i = panel->kept; i < r->n_series; ++i) {
         if (r->n_members[i] > r->slots)
             return tide_fail(err, TIDE_INTERNAL, "%d members in %d slots", r->n_members[i], (int)r->slots);
         for (size_t j = 0; j < r->n_members[i]; ++j)
@@ -167,8 +176,8 @@ static tide_status put_batch(writer *w, const tide_panel *panel, const tide_resu
         w->header.n_members += r->n_members[i];
         TIDE_TRY(put(w, TIDE_COL_FIRST_MEMBER, &w->header.n_members, 1, err));
     }
-    w->header.n_series += panel->n_series;
-    return TIDE_OK;
+    w->header.n_series += panel->n_series - panel->kept;
+    return tide_resume_note(&w->resume, w->header.n_series, w->header.n_members, 0, err);
 }
 
 static tide_status writer_write(void *self, const tide_panel *panel, const tide_results *results,
@@ -179,6 +188,29 @@ static tide_status writer_write(void *self, const tide_panel *panel, const tide_
         w->failed = 1;
         return tide_error_prefix(err, status, "store '%s'", w->dir.path);
     }
+    return TIDE_OK;
+}
+
+/* By the fitting thread: the first panels are those of the earlier run, while nothing is put yet. */
+static tide_status writer_recall(void *self, tide_panel *panel, tide_results *results, tide_error *err) {
+    writer *w = self;
+    size_t kept = 0, same = 0;
+    char text[160];
+    TIDE_TRY(tide_resume_recall(&w->resume, panel, results, &kept, &same, err));
+    panel->kept = same;
+    if (same == kept)
+        return TIDE_OK;
+    uint64_t row = panel->first_number + same;
+    if (!w->resume_mixed)
+        return tide_fail(err, TIDE_INPUT,
+                         "store '%s': series '%s' is not what run %s fitted as its number %llu: the source has changed "
+                         "since; --resume-mixed keeps the series before it, without --resume all are fitted again",
+                         w->dir.path,
+                         tide_quote(text, sizeof text, panel->ids + panel->id_at[same],
+                                    panel->id_at[same + 1] - panel->id_at[same]),
+                         w->header.run_id, (unsigned long long)row + 1);
+    TIDE_TRY(tide_resume_cut(&w->resume, row, &w->header.n_members, err));
+    w->header.n_series = row;
     return TIDE_OK;
 }
 
@@ -323,6 +355,16 @@ static void count_elements(writer *w, output *o) {
 static tide_status write_generation(writer *w, output *o, tide_error *err) {
     if (!w->kind_known && w->header.n_series > 0)
         return tide_fail(err, TIDE_INTERNAL, "the kind of ds was not said");
+    if (w->passed < w->header.n_series && w->resume_mixed) {
+        TIDE_TRY(tide_resume_cut(&w->resume, w->passed, &w->header.n_members, err));
+        w->header.n_series = w->passed;
+    }
+    if (w->passed < w->header.n_series)
+        return tide_fail(err, TIDE_INPUT,
+                         "the source has %llu series, but run %s had fitted %llu: it has changed since; without "
+                         "--resume all are fitted again",
+                         (unsigned long long)w->passed, w->header.run_id, (unsigned long long)w->header.n_series);
+    TIDE_TRY(tide_resume_note(&w->resume, w->header.n_series, w->header.n_members, 1, err));
     for (int i = 0; i < COLUMN_SPOOLS; ++i)
         TIDE_TRY(tide_spool_flush(&w->spool[i], err));
     tide_index_input ids = {w->header.n_series, w->spool_dir_fd, &w->spool[TIDE_COL_ID_AT],
@@ -360,6 +402,9 @@ static tide_status writer_finish(void *self, tide_error *err) {
         unlinkat(w->dir.fd, w->temporary, 0);
     if (status != TIDE_OK)
         return tide_error_prefix(err, status, "store '%s'", w->dir.path);
+    if (w->resume.fd >= 0)
+        tide_resume_remove(w->dir.fd);
+    tide_resume_close(&w->resume);
     char name[32];
     tide_generation_name(w->header.generation, name);
     w->written = (tide_store_written){.generation = w->header.generation,
@@ -371,8 +416,23 @@ static tide_status writer_finish(void *self, tide_error *err) {
     return TIDE_OK;
 }
 
+/* Series that stay for a later run; with none, or none that can be trusted, nothing stays. */
+static uint64_t keep(writer *w) {
+    if (w->resume.fd < 0)
+        return 0;
+    if (!w->failed && !w->finished && w->header.n_series > w->resume.noted &&
+        tide_resume_note(&w->resume, w->header.n_series, w->header.n_members, 1, NULL) != TIDE_OK)
+        w->failed = 1;
+    uint64_t kept = w->resume.untrusted ? 0 : w->resume.noted;
+    if (kept == 0)
+        tide_resume_remove(w->dir.fd);
+    tide_resume_close(&w->resume);
+    return kept;
+}
+
 static void writer_close(void *self) {
     writer *w = self;
+    keep(w);
     for (int i = 0; i < COLUMN_SPOOLS; ++i)
         tide_spool_close(&w->spool[i]);
     if (w->spool_dir_fd >= 0 && w->spool_dir_fd != w->dir.fd)
@@ -387,17 +447,88 @@ static void writer_close(void *self) {
 static tide_status open_spools(writer *w, const tide_store_writer_options *options, tide_error *err) {
     static const uint64_t zero = 0;
     w->spool_dir_fd = w->dir.fd;
-    if (options->spool_dir)
+    if (w->resume.fd >= 0)
+        return TIDE_OK; /* taken over, with what follows in them */
+    if (options->identity)
+        TIDE_TRY(tide_resume_start(w->dir.fd, w->header.run_id, options->identity, w->spool, &w->resume, err));
+    else if (options->spool_dir)
         w->spool_dir_fd = open(options->spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (w->spool_dir_fd < 0)
         return tide_fail(err, TIDE_DISK, "spool directory '%s': %s", options->spool_dir, strerror(errno));
-    for (int i = 0; i < COLUMN_SPOOLS; ++i)
+    for (int i = 0; i < COLUMN_SPOOLS && !options->identity; ++i)
         TIDE_TRY(tide_spool_open(&w->spool[i], w->spool_dir_fd, tide_column_describe(i).name, err));
     TIDE_TRY(put(w, TIDE_COL_ID_AT, &zero, 1, err));
     TIDE_TRY(put(w, TIDE_COL_FIRST_MEMBER, &zero, 1, err));
     TIDE_TRY(put(w, TIDE_COL_COEF_AT, &zero, 1, err));
     TIDE_TRY(put(w, TIDE_COL_STATE_AT, &zero, 1, err));
     return put(w, TIDE_COL_RUN_ID, w->header.run_id, 1, err);
+}
+
+/* Was the generation written by this run? */
+static int is_of_run(const tide_store_dir *dir, uint64_t generation, const char *run_id) {
+    char name[32], path[640];
+    tide_store *store = NULL;
+    tide_store_info info;
+    tide_generation_name(generation, name);
+    snprintf(path, sizeof path, "%s/%s", dir->path, name);
+    if (!*run_id || generation == 0 || tide_store_open(path, TIDE_VERIFY_TOUCHED, &store, NULL) != TIDE_OK)
+        return 0;
+    tide_store_get_info(store, &info);
+    tide_store_close(store);
+    return strcmp(info.run_id, run_id) == 0;
+}
+
+/* The first line of `now` that `then` does not have at its place, as an error. */
+static tide_status compare_identity(const tide_kept *kept, const char *now, tide_error *err) {
+    const char *then = kept->identity;
+    while (*now || *then) {
+        size_t n = strcspn(now, "\n"), t = strcspn(then, "\n");
+        if (n != t || memcmp(now, then, n) != 0) {
+            size_t nk = strcspn(now, "=\n"), tk = strcspn(then, "=\n");
+            if (nk != tk || memcmp(now, then, nk) != 0)
+                return tide_fail(err, TIDE_CONFIG, "--resume: run %s was begun by a program with other options",
+                                 kept->run_id);
+            return tide_fail(err, TIDE_CONFIG,
+                             "--resume: run %s was begun with %.*s %.*s, now it is %.*s; without --resume all series "
+                             "are fitted again",
+                             kept->run_id, (int)tk, then, t > tk ? (int)(t - tk - 1) : 0, then + tk + 1,
+                             n > nk ? (int)(n - nk - 1) : 0, now + nk + 1);
+        }
+        now += n + (now[n] != 0);
+        then += t + (then[t] != 0);
+    }
+    return TIDE_OK;
+}
+
+/* What a run that died has left: taken over when asked for and possible, else removed, with a note. */
+static tide_status settle_kept(writer *w, const tide_store_writer_options *o, const tide_kept *kept, tide_error *err) {
+    unsigned long long series = (unsigned long long)kept->n_series;
+    uint64_t newest = w->dir.newest, n_series = 0;
+    int unserved = newest > w->dir.current && is_of_run(&w->dir, newest, kept->run_id);
+    int served = is_of_run(&w->dir, w->dir.current, kept->run_id);
+    if (o->resume && o->identity && kept->n_series > 0 && !served) {
+        TIDE_TRY(compare_identity(kept, o->identity, err));
+        TIDE_TRY(tide_resume_take(w->dir.fd, w->spool, &w->resume, &n_series, &w->header.n_members, err));
+    }
+    if (unserved)
+        TIDE_TRY(tide_store_dir_drop(&w->dir, newest, err));
+    if (n_series > 0) {
+        w->header.n_series = n_series;
+        copy_text(w->header.run_id, sizeof w->header.run_id, kept->run_id);
+        snprintf(w->note, sizeof w->note, "run %s goes on after the %llu series that it had finished", kept->run_id,
+                 (unsigned long long)n_series);
+        return TIDE_OK;
+    }
+    tide_resume_remove(w->dir.fd);
+    if (served)
+        snprintf(w->note, sizeof w->note, "run %s was killed when its generation was current already", kept->run_id);
+    else if (series > 0 && o->resume && o->identity)
+        snprintf(w->note, sizeof w->note, "what run %s left, %llu series, is damaged: all are fitted again", kept->run_id,
+                 series);
+    else if (series > 0)
+        snprintf(w->note, sizeof w->note, "run %s had died; the %llu series that it had finished%s are thrown away (--resume goes on from there)",
+                 kept->run_id, series, unserved ? ", and its generation that never became current," : "");
+    return TIDE_OK;
 }
 
 tide_status tide_store_writer_open(const tide_store_writer_options *options, tide_sink *out,
@@ -413,16 +544,17 @@ tide_status tide_store_writer_open(const tide_store_writer_options *options, tid
     for (int i = 0; i < COLUMN_SPOOLS; ++i)
         w->spool[i].fd = -1;
     w->spool_dir_fd = -1;
+    w->resume = TIDE_RESUME_NONE;
     tide_status status = tide_store_dir_open(options->dir, &w->dir, err);
     if (status != TIDE_OK) {
         free(w);
         return status;
     }
     w->keep = options->keep;
+    w->resume_mixed = options->resume_mixed;
     w->header = (tide_store_header){.magic = {0},
                                     .version = TIDE_STORE_VERSION,
                                     .user_block_bytes = TIDE_USER_BLOCK,
-                                    .generation = w->dir.newest + 1,
                                     .freq_unit = options->freq.unit,
                                     .freq_multiple = options->freq.multiple,
                                     .season = options->season,
@@ -434,12 +566,23 @@ tide_status tide_store_writer_open(const tide_store_writer_options *options, tid
     copy_text(w->header.run_id, sizeof w->header.run_id, options->run_id);
     copy_text(w->header.code_version, sizeof w->header.code_version, TIDE_VERSION "+" TIDE_COMMIT);
     copy_text(w->header.backend, sizeof w->header.backend, options->backend);
-    status = open_spools(w, options, err);
+    tide_kept kept = {0};
+    status = tide_resume_look(w->dir.fd, &kept, err);
+    if (status == TIDE_OK && kept.exists)
+        status = settle_kept(w, options, &kept, err);
+    tide_kept_free(&kept);
+    w->header.generation = w->dir.newest + 1;
+    if (status == TIDE_OK)
+        status = open_spools(w, options, err);
     if (status != TIDE_OK) {
         writer_close(w);
         return tide_error_prefix(err, status, "store '%s'", options->dir);
     }
-    *out = (tide_sink){.self = w, .write = writer_write, .finish = writer_finish, .close = writer_close};
+    *out = (tide_sink){.self = w,
+                       .write = writer_write,
+                       .recall = writer_recall,
+                       .finish = writer_finish,
+                       .close = writer_close};
     snprintf(out->name, sizeof out->name, "store %s", options->dir);
     return TIDE_OK;
 }
@@ -458,6 +601,25 @@ void tide_store_writer_set_backend(tide_sink *sink, const char *name) {
 uint64_t tide_store_writer_generation(const tide_sink *sink) {
     const writer *w = sink->self;
     return w->header.generation;
+}
+
+const char *tide_store_writer_run_id(const tide_sink *sink) {
+    const writer *w = sink->self;
+    return w->header.run_id;
+}
+
+uint64_t tide_store_writer_resumed(const tide_sink *sink) {
+    const writer *w = sink->self;
+    return w->resume.taken;
+}
+
+const char *tide_store_writer_note(const tide_sink *sink) {
+    const writer *w = sink->self;
+    return w->note;
+}
+
+uint64_t tide_store_writer_keep(tide_sink *sink) {
+    return keep(sink->self);
 }
 
 void tide_store_writer_written(const tide_sink *sink, tide_store_written *out) {

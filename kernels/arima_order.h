@@ -307,7 +307,7 @@ TIDE_FN void tide_arima_starts(const tide_fit_block *b, const tide_arima_carry *
         tide_arima_fill(c->value[turn], 1, TIDE_INF, tide_stride);
         tide_arima_fill(c->status[turn], 1, TIDE_QN_FAILED, tide_stride);
     }
-    if (!b->spec->arima.fixed)
+    if (!b->spec->arima.fixed && task->shape.k > 0) /* else no search would correct a nested value */
         tide_arima_note_nested(b, c, w, task);
     if (task->how.again) { /* the best of these has been followed already */
         const double *entry = tide_arima_entry(b, c, task->at);
@@ -526,6 +526,19 @@ TIDE_FN void tide_arima_gather(const tide_fit_block *b, const tide_arima_carry *
     tide_fit_merge(b, k, &v);
 }
 
+/* Does the optimum of lane k lie on the border of a search, with a root at root_min? R leaves such orders out, and rightly:
+ * what lies there is a difference too many or too few, or an order too large for a short series. In the screening, which
+ * stops before the border, what comes near it does not set the bar, so that the best order inside is polished too. */
+TIDE_FN int tide_arima_on_border(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_task *task, int k) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    const double border = task->how.member ? 0.999 : 0.95;
+    int on = 0;
+    for (int i = 0; i < task->shape.k; ++i)
+        on |= tide_abs(tide_arima_partial(TIDE_AT(c->x[0], i, k))) > border;
+    return on & !b->spec->arima.fixed & (b->spec->arima.root_min > 1.0);
+}
+
 /* Members of a block where the order is better than what was before. */
 TIDE_FN void tide_arima_gather_block(const tide_fit_block *b, const tide_arima_carry *c,
                                      const tide_arima_flight_work *w, const tide_arima_task *task) {
@@ -534,7 +547,8 @@ TIDE_FN void tide_arima_gather_block(const tide_fit_block *b, const tide_arima_c
     double better[TIDE_LANES];
     int any = 0;
     for (int k = 0; k < TIDE_LANES; ++k) {
-        double criterion = TIDE_AT(c->usable, 0, k) != 0.0 ? tide_arima_criterion(b, c, task, k) : TIDE_INF;
+        const int usable = TIDE_AT(c->usable, 0, k) != 0.0 && !tide_arima_on_border(b, c, task, k);
+        double criterion = usable ? tide_arima_criterion(b, c, task, k) : TIDE_INF;
         better[k] = 0.0;
         TIDE_AT(c->screened, 0, k) = tide_min(criterion, TIDE_AT(c->screened, 0, k));
         if (!task->how.member || !(criterion < TIDE_AT(c->best, 0, k)))

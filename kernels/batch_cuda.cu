@@ -234,7 +234,8 @@ static tide_cuda_code fit(tide_device *d, int slot, const tide_device_fit *f) {
     CUDA_TRY(d, cudaEventRecord(event_of(d->slot[slot].begin), stream));
     fit_begin<<<blocks, block, 0, stream>>>(*f);
     CUDA_TRY(d, cudaGetLastError());
-    for (int id = 0; id < TIDE_CANDIDATES; ++id) {
+    for (int turn = 0; turn < TIDE_CANDIDATES; ++turn) {
+        const int id = tide_fit_turn(turn);
         if (!tide_device_wants(&f->spec, id))
             continue;
         candidate_kernel(id)<<<blocks, block, 0, stream>>>(*f);

@@ -51,9 +51,13 @@ static void fit_tiles(const tide_fit_spec *spec, const tide_tiles *tiles, size_t
         tide_fit_block b = tide_fit_block_at(&range, i);
         tide_fit_begin(&b);
     }
-#define TIDE_ETS_FORM(name, error, trend, season) fit_##name(&range);
+    static void (*const fit_form[TIDE_ETS_FORMS])(const tide_fit_block *) = {
+#define TIDE_ETS_FORM(name, error, trend, season) fit_##name,
 #include "kernels/forms.def"
 #undef TIDE_ETS_FORM
+    };
+    for (int turn = 0; turn < TIDE_ETS_FORMS; ++turn)
+        fit_form[tide_fit_turn(turn)](&range);
     for (int id = TIDE_ETS_FORMS; id < TIDE_CANDIDATES; ++id)
         tide_fit_candidate(&range, id);
     if (tide_fit_wants(spec, TIDE_FAMILY_ARIMA))

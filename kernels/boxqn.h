@@ -24,7 +24,7 @@
 
 /* Large functions that every form shares: called, not inlined. */
 #if defined(__CUDACC__)
-#define TIDE_CALLED static __host__ __device__ __noinline__
+#define TIDE_CALLED static __host__ __device__ __noinline__ __attribute__((unused))
 #else
 #define TIDE_CALLED static __attribute__((noinline, unused))
 #endif
@@ -34,11 +34,13 @@
 #define TIDE_QN_CONVERGED 1.0
 #define TIDE_QN_LIMIT 2.0  /* rounds used up; the best point is kept */
 #define TIDE_QN_FAILED 3.0 /* no finite value at its start */
+#define TIDE_QN_GIVEN_UP 4.0 /* ended by the caller: no hope to get below its aim */
 
 typedef struct tide_boxqn {
     int n, n_box;
     size_t stride;    /* of the workspace; see tide_fn.h */
     double tolerance; /* an accepted decrease below this ends the search */
+    double coarse;    /* the same for a lane whose value is above its aim */
     double round_limit;
     double *x, *gradient, *value; /* [n], [n], [1] best point so far */
     double *trial, *trial_gradient,
@@ -46,6 +48,7 @@ typedef struct tide_boxqn {
     double *lower, *upper; /* [n_box] */
     double *hessian;       /* [n(n+1)/2] */
     double *lambda, *slope, *status, *round, *small; /* [1] each; slope = g'd of the proposed step */
+    double *aim, *mark; /* [1] the caller's: a value that makes the search worth while, and one it remembers */
     double *factor, *pivot, *row, *z, *step;         /* scratch: [n(n+1)/2], [n] each */
 } tide_boxqn;
 
@@ -56,7 +59,7 @@ TIDE_FN int tide_packed(int i, int j) {
 /* Doubles a lane that tide_boxqn_place hands out. */
 TIDE_FN size_t tide_boxqn_size(int n, int n_box) {
     size_t packed = (size_t)tide_packed(n, 0);
-    return 2 * packed + 8 * (size_t)n + 2 * (size_t)n_box + 7;
+    return 2 * packed + 8 * (size_t)n + 2 * (size_t)n_box + 9;
 }
 
 /* Lays the arrays out from `at` on and returns the first element past them. n, n_box and stride are set
@@ -66,8 +69,8 @@ TIDE_FN double *tide_boxqn_place(tide_boxqn *q, double *at) {
     (void)tide_stride;
     double **vectors[] = {&q->x,     &q->gradient, &q->trial, &q->trial_gradient,
                           &q->pivot, &q->row,      &q->z,     &q->step};
-    double **scalars[] = {&q->value,  &q->trial_value, &q->lambda, &q->slope,
-                          &q->status, &q->round,       &q->small};
+    double **scalars[] = {&q->value, &q->trial_value, &q->lambda, &q->slope, &q->status,
+                          &q->round, &q->small,       &q->aim,    &q->mark};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; ++i, at += n * TIDE_STRIDE)
         *vectors[i] = at;
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; ++i, at += TIDE_STRIDE)
@@ -222,13 +225,14 @@ TIDE_CALLED void tide_boxqn_update(const tide_boxqn *q) {
         double lambda = TIDE_AT(q->lambda, 0, k), slope = TIDE_AT(q->slope, 0, k);
         int accept = running & (after < before), reject = running & !(after < before);
         double decrease = before - after;
-        int little = accept & (decrease < q->tolerance);
+        double tolerance = after > TIDE_AT(q->aim, 0, k) ? q->coarse : q->tolerance;
+        int little = accept & (decrease < tolerance);
         double small = little ? TIDE_AT(q->small, 0, k) + 1.0 : accept ? 0.0 : TIDE_AT(q->small, 0, k);
         double round = TIDE_AT(q->round, 0, k) + (running ? 1.0 : 0.0);
         /* Ended: a small gain from a nearly undamped step, or three in a row; a model that promises nothing;
          * or a point where no step however short goes down (a corner of what is allowed). */
         int ended = (little & ((lambda < 0.1) | (small > 2.5))) |
-                    (running & (lambda < 0.1) & (slope > -0.1 * q->tolerance)) | (reject & (lambda > 1e9));
+                    (running & (lambda < 0.1) & (slope > -0.1 * tolerance)) | (reject & (lambda > 1e9));
         take[k] = accept ? 1.0 : 0.0;
         TIDE_AT(q->value, 0, k) = accept ? after : before;
         TIDE_AT(q->small, 0, k) = running ? small : TIDE_AT(q->small, 0, k);

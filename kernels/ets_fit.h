@@ -3,7 +3,7 @@
  *
  * Starts: for the first one the initial states that suit its coefficients are solved for (a Gauss-Newton step
  * in the states alone; exact for additive error), the others take the same states, and the best two by value
- * are remembered. Each of the two that are kept gets a search of its own; the better end counts.
+ * are remembered, or the best of two groups (ets_start.h). Each of the two that are kept gets a search of its own; the better end counts.
  *
  * A fit by absolute errors has one start, where the fit by likelihood has ended, and takes its delta from the
  * errors there.
@@ -27,6 +27,7 @@ typedef struct tide_ets_kept {
     double *value[2];  /* [1] infinite where there is none */
     double *status[2]; /* [1] TIDE_QN_FAILED until its search has ended */
     double *usable;    /* [1] 1 where the lane takes this form */
+    double *bar;       /* [1] an objective above it cannot matter any more (fit.h); infinite: all may */
 } tide_ets_kept;
 
 /* Workspace of a fit: everything that a form needs besides the problem's own scratch. */
@@ -46,17 +47,18 @@ typedef struct tide_ets_work {
 
 /* Doubles a lane of tide_ets_kept for n parameters. */
 TIDE_FN size_t tide_ets_kept_size(int n) {
-    return 5 + 2 * (size_t)n;
+    return 6 + 2 * (size_t)n;
 }
 
 TIDE_FN tide_ets_kept tide_ets_kept_place(double *at, int n, size_t tide_stride) {
     (void)tide_stride;
     tide_ets_kept kept;
     kept.usable = at;
+    kept.bar = at + TIDE_STRIDE;
     for (int turn = 0; turn < 2; ++turn) {
-        kept.value[turn] = at + (size_t)(1 + turn) * TIDE_STRIDE;
-        kept.status[turn] = at + (size_t)(3 + turn) * TIDE_STRIDE;
-        kept.x[turn] = at + (5 + (size_t)turn * (size_t)n) * TIDE_STRIDE;
+        kept.value[turn] = at + (size_t)(2 + turn) * TIDE_STRIDE;
+        kept.status[turn] = at + (size_t)(4 + turn) * TIDE_STRIDE;
+        kept.x[turn] = at + (6 + (size_t)turn * (size_t)n) * TIDE_STRIDE;
     }
     return kept;
 }
@@ -208,8 +210,9 @@ TIDE_CALLED void tide_lanes_copy(double *to, const double *from, const double *m
 }
 
 /* A start has been evaluated, at x and at trial (which may be the same): the better one goes into the list of
- * the two best. With `base` its states become the starting states of the lane. */
-TIDE_CALLED void tide_ets_note_start(const tide_ets_work *w, int n_states, int base) {
+ * the two best (group -1), or into place `group` if it is the best there. With `base` its states become the starting
+ * states of the lane. */
+TIDE_CALLED void tide_ets_note_start(const tide_ets_work *w, int n_states, int base, int group) {
     const tide_boxqn *q = &w->q;
     const tide_ets_kept *kept = &w->kept;
     size_t tide_stride = q->stride;
@@ -218,18 +221,39 @@ TIDE_CALLED void tide_ets_note_start(const tide_ets_work *w, int n_states, int b
     TIDE_EACH_LANE(k) {
         double a = TIDE_AT(q->trial_value, 0, k), b = TIDE_AT(q->value, 0, k), v = tide_min(a, b);
         double best = TIDE_AT(kept->value[0], 0, k), second = TIDE_AT(kept->value[1], 0, k);
+        int to_first = (group != 1) & (v < best), to_second = (group != 0) & (v < second),
+            moved = (group < 0) & to_first;
         solved[k] = a < b ? 1.0 : 0.0;
-        first[k] = v < best ? 1.0 : 0.0;
-        next[k] = v < second ? 1.0 : 0.0;
-        TIDE_AT(kept->value[1], 0, k) = v < best ? best : v < second ? v : second;
-        TIDE_AT(kept->value[0], 0, k) = v < best ? v : best;
+        first[k] = to_first ? 1.0 : 0.0;
+        next[k] = to_second ? 1.0 : 0.0;
+        TIDE_AT(kept->value[1], 0, k) = moved ? best : to_second ? v : second;
+        TIDE_AT(kept->value[0], 0, k) = to_first ? v : best;
     }
     tide_lanes_copy(q->x, q->trial, solved, q->n, tide_stride);
     tide_lanes_copy(kept->x[1], q->x, next, q->n, tide_stride);
-    tide_lanes_copy(kept->x[1], kept->x[0], first, q->n, tide_stride);
+    if (group < 0)
+        tide_lanes_copy(kept->x[1], kept->x[0], first, q->n, tide_stride);
     tide_lanes_copy(kept->x[0], q->x, first, q->n, tide_stride);
     if (base)
         tide_lanes_copy(w->base, q->x, solved, n_states, tide_stride);
+}
+
+/* After the screening of two groups: the better start comes first. */
+TIDE_CALLED void tide_ets_rank_starts(const tide_ets_work *w) {
+    const tide_boxqn *q = &w->q;
+    const tide_ets_kept *kept = &w->kept;
+    size_t tide_stride = q->stride;
+    (void)tide_stride;
+    double turned[TIDE_LANES];
+    TIDE_EACH_LANE(k) {
+        double a = TIDE_AT(kept->value[0], 0, k), b = TIDE_AT(kept->value[1], 0, k);
+        turned[k] = b < a ? 1.0 : 0.0;
+        TIDE_AT(kept->value[0], 0, k) = b < a ? b : a;
+        TIDE_AT(kept->value[1], 0, k) = b < a ? a : b;
+    }
+    tide_lanes_copy(q->x, kept->x[0], turned, q->n, tide_stride);
+    tide_lanes_copy(kept->x[0], kept->x[1], turned, q->n, tide_stride);
+    tide_lanes_copy(kept->x[1], q->x, turned, q->n, tide_stride);
 }
 
 /* The better of the two ends of a lane becomes its x, value and status. */

@@ -149,6 +149,12 @@ TIDE_FN int tide_ets_n_starts(tide_ets_form form) {
     return form.season != TIDE_NO ? (form.trend == TIDE_NO ? 6 : 8) : form.trend == TIDE_NO ? 6 : 12;
 }
 
+/* Where the two starts to keep are the best of two groups: the group of start i, else -1. With a trend and no season
+ * a small and a large beta often have an optimum each. */
+TIDE_FN int tide_ets_start_group(tide_ets_form form, int i) {
+    return form.trend == TIDE_ADD && form.season == TIDE_NO ? i / 4 > 0 : -1;
+}
+
 TIDE_FN tide_ets_guess tide_ets_guess_of(tide_ets_form form, int i) {
     tide_ets_guess g = {0.3, 0.1, 0.1, 0.95};
     const int careful = form.error == TIDE_MUL && i == TIDE_ETS_CAREFUL;

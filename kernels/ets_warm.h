@@ -5,7 +5,7 @@
  * searches once, from the best. A lane's starts, and so its bits, depend on that lane alone; a block screens
  * for as many rounds as its slowest lane needs (tide_ets_warm_rounds, ets_fit.h).
  *
- * What this was measured against (bench/warm.sh, 5 % new data, 15 forms; share of time and of likelihoods
+ * Measured while cold fits searched twice for every form (bench/warm.sh, 5 % new data; time and likelihoods
  * within 1e-3 of the cold fit): with the stored coefficients as the only start, 0.58 and 99.3 % on 20,000
  * simulated monthly series, 0.62 and 97.5 % on 709 of the M3 competition, likelihood mode. With the
  * screening, which is values without gradients and so a small part of a fit, 0.44 and 99.4 %, 0.43 and 98.0

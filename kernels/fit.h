@@ -12,8 +12,10 @@
  * the mean square of the errors.
  *
  * begin and end are for one block, a candidate for all blocks of the range that starts at the one given.
- * Candidates may come in any order, each in a launch of its own: the best `slots` by (criterion, family,
- * form) are kept, one in likelihood mode. CUDA: thread g has tile g/32, lane0 g%32, workspace base + g,
+ * Candidates come in the order of tide_fit_turn, each in a launch of its own: the best `slots` by (criterion,
+ * family, form) are kept, one in likelihood mode. A form is given up for a series as soon as its search has no
+ * hope to get below the best of those before it, in average mode to get a weight that would be kept
+ * (fit_search.h); so the order matters, and a form fitted alone is never given up. CUDA: thread g has tile g/32, lane0 g%32, workspace base + g,
  * stride = threads.
  *
  * Which candidates a series takes. Multiplicative error or season: all values > 0. Season: m > 1 and at least
@@ -45,6 +47,14 @@
 
 enum { TIDE_CANDIDATES = TIDE_ETS_FORMS + 4 };
 
+/* The candidate to take at turn i: those first that win often, and cheap ones. */
+static inline int tide_fit_turn(int i) {
+    static const unsigned char turn[TIDE_ETS_FORMS] = {
+        TIDE_ETS_MNN, TIDE_ETS_ANN,  TIDE_ETS_MNM,  TIDE_ETS_MAN, TIDE_ETS_MNA, TIDE_ETS_ANA,  TIDE_ETS_MAM, TIDE_ETS_AAN,
+        TIDE_ETS_MAdN, TIDE_ETS_AAdN, TIDE_ETS_MAdM, TIDE_ETS_MAA, TIDE_ETS_AAA, TIDE_ETS_MAdA, TIDE_ETS_AAdA};
+    return i < TIDE_ETS_FORMS ? turn[i] : i;
+}
+
 TIDE_FN void tide_fit_begin(const tide_fit_block *b) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
@@ -72,6 +82,7 @@ TIDE_FN void tide_fit_begin(const tide_fit_block *b) {
         TIDE_AT(w.low, 0, k) = low[k];
         TIDE_AT(w.high, 0, k) = high[k];
         TIDE_AT(w.tried, 0, k) = 0.0;
+        TIDE_AT(w.best, 0, k) = TIDE_INF;
     }
     if (b->spec->season > 1 && (b->spec->families & TIDE_FAMILIES_ETS)) {
         tide_ets_problem p = tide_fit_problem(b, &w, TIDE_ADD);
@@ -147,18 +158,18 @@ TIDE_FN int tide_fit_set_slots(const tide_fit_spec *spec, int set) {
     return set == 2 || spec->ets_mode != TIDE_ETS_AVERAGE || spec->slots <= arima ? 1 : spec->slots - arima;
 }
 
-/* Merges a candidate of lane k, unless a number of it is not finite. */
-TIDE_FN void tide_fit_merge(const tide_fit_block *b, int k, const tide_fit_member *m) {
+/* Merges a candidate of lane k, unless a number of it is not finite: then 0. */
+TIDE_FN int tide_fit_merge(const tide_fit_block *b, int k, const tide_fit_member *m) {
     tide_results *r = b->out;
     int32_t series = b->tiles->order[tide_fit_lane(b, k)];
     if (series < 0)
-        return;
+        return 0;
     int finite = tide_is_finite(m->sigma2) & tide_is_finite(m->loglik) & !tide_is_nan(m->criterion);
     for (int32_t s = 0; s < m->n_state; ++s)
         finite &=
             tide_is_finite(m->state[(size_t)s * m->stride] * (s < 2 ? m->level_scale : m->season_scale));
     if (!finite)
-        return;
+        return 0;
     size_t i = (size_t)series, n = r->n_series;
     const int set = tide_fit_set(m->family), count = r->n_members[i];
     int mine = 0;
@@ -174,11 +185,12 @@ TIDE_FN void tide_fit_merge(const tide_fit_block *b, int k, const tide_fit_membe
     if (mine < tide_fit_set_slots(b->spec, set) && count < b->spec->slots) {
         r->n_members[i] = (uint8_t)(count + 1);
         tide_fit_put(r, i, (size_t)count, m);
-        return;
+        return 1;
     }
     if (mine > 0 && tide_fit_before(m->criterion, m->family, m->form, r->criterion[worst * n + i],
                         r->family[worst * n + i], r->form[worst * n + i]))
         tide_fit_put(r, i, worst, m);
+    return 1;
 }
 
 /* Is lane k to be fitted at all: a series that intake let pass, with two different values? */
@@ -193,8 +205,24 @@ TIDE_FN int tide_ets_n_params(tide_ets_form form, int m) {
     return tide_ets_n_box(form) + 1 + (form.trend != TIDE_NO) + (form.season != TIDE_NO ? m - 1 : 0) + 1;
 }
 
-/* Marks the lanes of the block that take the form; returns whether any does. */
-TIDE_FN int tide_fit_takes(const tide_fit_block *b, tide_ets_form form, int n_params, double *usable) {
+/* The objective above which a form of n_params cannot matter to the series of lane k: what makes its criterion as
+ * high as the best so far, or in average mode so much higher that its weight is below the least. */
+TIDE_FN double tide_fit_bar(const tide_fit_block *b, const tide_fit_work *f, int n_params, int k) {
+    const tide_fit_spec *spec = b->spec;
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    double best = TIDE_AT(f->best, 0, k), n = TIDE_AT(f->n_obs, 0, k), margin = 0.0;
+    if (tide_fit_wants(spec, TIDE_FAMILY_ETS_ROBUST) || !(best < TIDE_INF))
+        return TIDE_INF; /* the fit by absolute errors begins where this one ends */
+    if (spec->ets_mode == TIDE_ETS_AVERAGE)
+        margin = spec->min_weight > 0.0 ? -spec->temperature * tide_log(spec->min_weight) : TIDE_INF;
+    double scale = b->tiles->scale[tide_fit_lane(b, k)];
+    return best + margin - 2.0 * n * tide_log(scale) -
+           tide_criterion_value(spec->criterion, 0.0, n_params, (int)n);
+}
+
+/* Marks the lanes of the block that take the form, and sets their bars; returns whether any does. */
+TIDE_FN int tide_fit_takes(const tide_fit_block *b, tide_ets_form form, int n_params, const tide_ets_kept *kept) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
     tide_fit_work f = tide_fit_place(b);
@@ -203,7 +231,8 @@ TIDE_FN int tide_fit_takes(const tide_fit_block *b, tide_ets_form form, int n_pa
         int ok = tide_fit_open(b, &f, k) && TIDE_AT(f.n_obs, 0, k) > (double)(n_params + 1) &&
                  (form.error == TIDE_ADD || TIDE_AT(f.low, 0, k) > 0.0) &&
                  (form.season == TIDE_NO || TIDE_AT(f.span, 0, k) >= 2.0 * (double)b->spec->season);
-        TIDE_AT(usable, 0, k) = ok ? 1.0 : 0.0;
+        TIDE_AT(kept->usable, 0, k) = ok ? 1.0 : 0.0;
+        TIDE_AT(kept->bar, 0, k) = ok ? tide_fit_bar(b, &f, n_params, k) : TIDE_INF;
         if (ok)
             TIDE_AT(f.tried, 0, k) = 1.0;
         any |= ok;
@@ -241,14 +270,16 @@ TIDE_FN int tide_fit_takes_again(const tide_ets_work *w) {
 }
 
 /* Merges what the searches of the block have found into its results. */
-TIDE_FN void tide_fit_gather(const tide_fit_block *b, int id, const tide_ets_problem *p, const tide_ets_work *w) {
+TIDE_FN void tide_fit_gather(const tide_fit_block *b, const tide_fit_work *f, int id, const tide_ets_problem *p,
+                             const tide_ets_work *w) {
     const tide_ets_form form = tide_ets_form_of(id);
     const int n_states = tide_ets_n_states(form, p->n_free),
               n_params = tide_ets_n_params(form, b->spec->season);
     size_t tide_stride = b->stride;
     (void)tide_stride;
     for (int k = 0; k < TIDE_LANES; ++k) {
-        if (TIDE_AT(w->kept.usable, 0, k) == 0.0 || TIDE_AT(w->q.status, 0, k) == TIDE_QN_FAILED)
+        double status = TIDE_AT(w->q.status, 0, k);
+        if (TIDE_AT(w->kept.usable, 0, k) == 0.0 || status == TIDE_QN_FAILED || status == TIDE_QN_GIVEN_UP)
             continue;
         double scale = b->tiles->scale[tide_fit_lane(b, k)], n = TIDE_AT(p->n_obs, 0, k),
                sum = TIDE_AT(w->final_sum, 0, k);
@@ -256,7 +287,7 @@ TIDE_FN void tide_fit_gather(const tide_fit_block *b, int id, const tide_ets_pro
         tide_fit_member m;
         m.family = p->delta ? TIDE_FAMILY_ETS_ROBUST : TIDE_FAMILY_ETS;
         m.form = (uint32_t)id;
-        m.converged = TIDE_AT(w->q.status, 0, k) == TIDE_QN_CONVERGED;
+        m.converged = status == TIDE_QN_CONVERGED;
         m.n_params = n_params;
         m.sigma2 = sum / (n - (double)(n_params - 1));
         if (form.error == TIDE_ADD)
@@ -275,7 +306,8 @@ TIDE_FN void tide_fit_gather(const tide_fit_block *b, int id, const tide_ets_pro
         m.stride = TIDE_STRIDE;
         m.level_scale = scale;
         m.season_scale = form.season == TIDE_MUL ? 1.0 : scale;
-        tide_fit_merge(b, k, &m);
+        if (tide_fit_merge(b, k, &m))
+            TIDE_AT(f->best, 0, k) = tide_min(m.criterion, TIDE_AT(f->best, 0, k));
     }
 }
 
@@ -294,7 +326,8 @@ TIDE_FN void tide_fit_ets(const tide_fit_block *first, int id) {
     tide_ets_work_place(&w, f.rest, n, n_box, spec->season, first->stride);
     w.n_starts = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : tide_ets_n_starts(form);
     w.keep = spec->ets_mode == TIDE_ETS_AVERAGE ? 1 : 2;
-    w.q.tolerance = 1e-5;
+    w.q.tolerance = spec->ets_mode == TIDE_ETS_AVERAGE ? 1e-3 : 1e-5;
+    w.q.coarse = 1e-3;
     w.q.round_limit = (double)spec->max_iterations;
     /* By likelihood, then by absolute errors from there: one loop, so that the rounds are compiled once. */
     const int robust = spec->ets_mode == TIDE_ETS_AVERAGE && tide_fit_wants(spec, TIDE_FAMILY_ETS_ROBUST),
@@ -316,7 +349,7 @@ TIDE_FN void tide_fit_ets(const tide_fit_block *first, int id) {
                 tide_fit_feed_begin(&feed, &b, &p, &w);
             } else {
                 int takes = pass > 0 ? tide_fit_takes_again(&w)
-                                     : tide_fit_takes(&b, form, n_params, w.kept.usable);
+                                     : tide_fit_takes(&b, form, n_params, &w.kept);
                 any |= takes;
                 tide_ets_kept_begin(&w);
                 if (!takes)
@@ -338,7 +371,7 @@ TIDE_FN void tide_fit_ets(const tide_fit_block *first, int id) {
             tide_ets_choose(&w);
             tide_ets_finish(form, &p, &w, b.tiles->length + tide_fit_lane(&b, 0));
             if (pass > 0 || tide_fit_wants(spec, TIDE_FAMILY_ETS))
-                tide_fit_gather(&b, id, &p, &w);
+                tide_fit_gather(&b, &f, id, &p, &w);
             if (pass + 1 < passes)
                 tide_fit_corner(&b, &f, &w);
         }

@@ -6,7 +6,7 @@
  *
  * Memory in doubles a lane, m = season, n = most parameters of a form. What a block carries from stage to stage:
  *
- *     | n_obs span low high tried delta | season_add [m] | season_mul [m] | kept starts [5 + 2n] |
+ *     | n_obs span low high tried delta best | season_add [m] | season_mul [m] | kept starts [6 + 2n] |
  *
  * and scratch that the blocks of a range share, rows = longest tile of the range:
  *
@@ -40,6 +40,7 @@ typedef struct tide_fit_work {
         *high;     /* [1] values present; steps from first to last; least and largest value */
     double *tried; /* [1] 1 once a candidate took the series */
     double *delta; /* [1] of the form at hand, for its fit by absolute errors */
+    double *best;  /* [1] lowest criterion of the forms fitted so far */
     double *season_add, *season_mul; /* [m] decompositions */
     double *kept;                    /* tide_ets_kept of the form at hand */
     double *ring, *ring_bar, *tape;
@@ -60,7 +61,7 @@ TIDE_FN int tide_fit_n_most(const tide_fit_spec *spec) {
 
 /* Doubles a lane that a block carries. */
 TIDE_FN size_t tide_fit_carry_size(const tide_fit_spec *spec) {
-    return 6 + 2 * (size_t)spec->season + tide_ets_kept_size(tide_fit_n_most(spec));
+    return 7 + 2 * (size_t)spec->season + tide_ets_kept_size(tide_fit_n_most(spec));
 }
 
 /* Doubles a lane of scratch, for tiles of at most `rows` steps. */
@@ -86,7 +87,8 @@ TIDE_FN tide_fit_work tide_fit_place(const tide_fit_block *b) {
     w.high = at + 3 * TIDE_STRIDE;
     w.tried = at + 4 * TIDE_STRIDE;
     w.delta = at + 5 * TIDE_STRIDE;
-    w.season_add = at + 6 * TIDE_STRIDE;
+    w.best = at + 6 * TIDE_STRIDE;
+    w.season_add = at + 7 * TIDE_STRIDE;
     w.season_mul = w.season_add + m;
     w.kept = w.season_mul + m;
     w.ring = b->scratch;

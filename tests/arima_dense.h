@@ -185,7 +185,8 @@ static inline void dense_spreads(const dense_arima *d, int horizon, double *sd) 
 }
 
 static inline tide_member_view dense_view(const dense_arima *d, double sigma2) {
-    tide_member_view v = {TIDE_FAMILY_ARIMA, tide_arima_form(d->order), 0, 1.0, sigma2, 1.0, d->coef, d->state, 1};
+    tide_member_view v = {.family = TIDE_FAMILY_ARIMA, .form = tide_arima_form(d->order), .n_obs = 0, .weight = 1.0, .sigma2 = sigma2,
+                          .scale = 1.0, .coef = d->coef, .state = d->state, .stride = 1};
     return v;
 }
 

@@ -89,9 +89,9 @@ static void launch(const tide_device_fit *f, int block, int id) {
 
 void emulated_fit(const tide_device_fit *f, int block) {
     launch(f, block, -1);
-    for (int id = 0; id < TIDE_CANDIDATES; ++id)
-        if (tide_device_wants(&f->spec, id))
-            launch(f, block, id);
+    for (int turn = 0; turn < TIDE_CANDIDATES; ++turn)
+        if (tide_device_wants(&f->spec, tide_fit_turn(turn)))
+            launch(f, block, tide_fit_turn(turn));
     for (int at = TIDE_DEVICE_ARIMA_BEGIN; at < tide_device_orders(&f->spec); ++at)
         if (tide_device_orders(&f->spec) > 0)
             launch(f, block, ARIMA + at);

@@ -196,7 +196,7 @@ refused 3 'wrong\.json' "a config that breaks off" "$work/good.csv" --config "$w
 python3 -c 'print("{\"a\":" * 5000 + "1" + "}" * 5000)' >"$work/wrong.json"
 refused 3 'wrong\.json' "a config nested 5000 deep" "$work/good.csv" --config "$work/wrong.json"
 refused 2 'no-such-flag' "an unknown flag" "$work/good.csv" --no-such-flag
-refused 2 'horizon|predict|usage|flag' "a flag of another command" "$work/good.csv" --horizon 3
+refused 2 'series|predict|usage|flag' "a flag of another command" "$work/good.csv" --series 3
 refused 3 'freq' "a frequency that there is not" "$work/good.csv" --freq 3x
 ends 2 '.' "an unknown command" "$tidemill" frobnicate
 ends 0 'Usage|usage' "--help" "$tidemill" --help

@@ -60,6 +60,7 @@ static inline void connect_control(void) {
     cr_assert_eq(PQstatus(control), CONNECTION_OK, "%s", PQerrorMessage(control));
     snprintf(schema, sizeof schema, "t%d", (int)getpid());
     sql("SET client_min_messages = error");
+    sql("SET lock_timeout = '20s'"); /* a failed test may leave a reader with its lock */
     sql("DROP SCHEMA IF EXISTS %s CASCADE", schema);
     sql("CREATE SCHEMA %s", schema);
     sql("SET search_path = %s, public", schema);

@@ -152,7 +152,7 @@ Test(across, weights_sum_to_one_and_mean_shares_alike) {
 }
 
 /* Shares by hand: naive and seasonal naive forecasts need no fit. */
-Test(across, backtest_weighs_by_the_inverse_error_of_the_values_kept_out) {
+Test(across, backtest_weighs_by_the_inverse_square_error_of_the_values_kept_out) {
     tide_fit_spec spec = spec_of(NAIVE | SNAIVE);
     outcome a;
     int seen = 0;
@@ -172,7 +172,7 @@ Test(across, backtest_weighs_by_the_inverse_error_of_the_values_kept_out) {
             naive += fabs(y[t] - y[cut - 1]) / h;
             seasonal += fabs(y[t] - y[cut - SEASON + (t - cut) % SEASON]) / h;
         }
-        double w = (1.0 / naive) / (1.0 / naive + 1.0 / seasonal);
+        double w = seasonal * seasonal / (naive * naive + seasonal * seasonal);
         for (int t = cut; t < n; ++t)
             both += fabs(y[t] - w * y[cut - 1] - (1.0 - w) * y[cut - SEASON + (t - cut) % SEASON]) / h;
         cr_expect_float_eq(weight_of(&a.results, i, NAIVE), w, 1e-12, "series %zu", i);

@@ -213,7 +213,8 @@ static void compare(const char *fits, const char *forecasts, const char *model_c
         cr_expect_lt(e, 1e-8, "%s %s: log-likelihood %.15g, R %.15g", f.series, f.model, loglik, f.loglik);
         w->loglik = fmax(w->loglik, e);
         tide_forecast_spec spec = {.season = f.m, .horizon = HORIZON, .n_levels = 2, .level = {0.8, 0.95}};
-        tide_member_view v = {TIDE_FAMILY_ETS, (uint32_t)f.form, f.n, 1.0, f.sigma2, 1.0, f.coef, f.state, 1};
+        tide_member_view v = {.family = TIDE_FAMILY_ETS, .form = (uint32_t)f.form, .n_obs = f.n, .weight = 1.0, .sigma2 = f.sigma2,
+                              .scale = 1.0, .coef = f.coef, .state = f.state, .stride = 1};
         double *scratch = malloc(tide_forecast_workspace(&spec, 1) * sizeof *scratch);
         cr_assert_eq(tide_forecast_series(&spec, &v, 1, 0, (tide_forecast_work){scratch, 1},
                                           (tide_forecast_out){mean, lo, hi, 1}),

@@ -386,7 +386,7 @@ Test(intake, sorting_is_right_and_stable_for_any_length) {
     o.duplicates = TIDE_POLICY_FIRST;
     for (size_t n = 1; n < 400; n += n < 70 ? 1 : 37) {
         tide_intake_report report = {0};
-        tide_regular r = {&o, &report, "memory", "line", TIDE_DS_INTEGER};
+        tide_regular r = {&o, &report, "memory", "line", TIDE_DS_INTEGER, 0};
         tide_group g;
         cr_assert_eq(tide_group_init(&g, &err), TIDE_OK);
         for (int falling = 0; falling < 2; ++falling) {

@@ -55,8 +55,9 @@ Test(config, the_defaults_in_configs_are_those_of_the_program_and_read_back_as_s
 }
 
 Test(config, the_examples_are_right) {
-    const char *const names[] = {"configs/example_csv.json", "configs/example_postgres.json"};
-    for (size_t i = 0; i < 2; ++i) {
+    const char *const names[] = {"configs/example_csv.json", "configs/example_postgres.json",
+                                 "configs/example_postgres_packed.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
         char *text = read_file(names[i]);
         tide_error err = {TIDE_OK, ""};
         cr_assert_eq(parse(text, &err), TIDE_OK, "%s: %s", names[i], err.message);

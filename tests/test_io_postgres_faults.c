@@ -60,20 +60,32 @@ Test(postgres_faults, messages_of_a_working_connection_hide_the_password) {
     cr_expect_eq(strstr(r.name, "s3cret"), NULL);
 }
 
-/* Opens a long reading and takes its first block; the pid of its server process. */
-static int start_long_reading(tide_source *source, int read_timeout_s) {
-    sql("CREATE TABLE t AS SELECT 'id' || lpad((n / 100)::text, 8, '0') AS unique_id, n %% 100 AS ds, "
-        "1.5::float8 AS y "
-        "FROM generate_series(0, 799999) n");
+static size_t first_rows; /* of start_long_reading */
+
+/* 800,000 rows, in order of an index. */
+static void make_long_table(void) {
+    sql("CREATE UNLOGGED TABLE t AS SELECT 'id' || lpad((n / 100)::text, 8, '0') AS unique_id, n %% 100 AS ds, "
+        "n::float8 AS y FROM generate_series(0, 799999) n");
     sql("CREATE INDEX ON t (unique_id COLLATE \"C\", ds)");
     sql("ANALYZE t");
-    tide_postgres_options o = table_options("t");
+}
+
+/* Opens a long reading by one connection and takes its first block; the pid of its server process. `table` is t, whose
+ * ranges are small enough that most are still to be read, or the view v, which is one stream. */
+static int start_long_reading(tide_source *source, const char *table, int read_timeout_s) {
+    make_long_table();
+    sql("CREATE VIEW v AS SELECT * FROM t");
+    tide_postgres_options o = table_options(table);
     o.read_timeout_s = read_timeout_s;
+    o.connections = 1;
+    o.retries = -1;
+    o.range_rows = 20000;
     tide_error err;
     cr_assert_eq(tide_postgres_open(&o, source, &err), TIDE_OK, "%s", err.message);
     tide_rows rows;
     cr_assert_eq(source->next(source->self, &rows, &err), TIDE_OK, "%s", err.message);
-    cr_assert_eq(rows.n, 32768);
+    cr_assert_gt(rows.n, 0);
+    first_rows = rows.n;
     int pid = (int)sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'tidemill' AND query LIKE "
                        "'COPY%%\"%s\"%%'",
                        schema);
@@ -83,7 +95,7 @@ static int start_long_reading(tide_source *source, int read_timeout_s) {
 
 /* Reads on to the failure; returns the rows that came before it. */
 static size_t read_to_failure(tide_source *source, tide_error *err) {
-    size_t n = 32768;
+    size_t n = first_rows;
     tide_rows rows;
     while (source->next(source->self, &rows, err) == TIDE_OK) {
         cr_assert_gt(rows.n, 0, "the end was reported as if all were well");
@@ -95,13 +107,12 @@ static size_t read_to_failure(tide_source *source, tide_error *err) {
 Test(postgres_faults, a_terminated_backend_is_a_failure_not_an_end) {
     tide_source source;
     tide_error err;
-    int pid = start_long_reading(&source, 30);
+    int pid = start_long_reading(&source, "t", 30);
     cr_assert_eq(sql("SELECT pg_terminate_backend(%d)::int", pid), 1);
     cr_assert_lt(read_to_failure(&source, &err), 800000);
     cr_assert_eq(err.status, TIDE_CONNECTION);
     cr_assert(
-        strstr(err.message,
-               ".t: reading rows: terminating connection due to administrator command (SQLSTATE 57P01)") ||
+        strstr(err.message, ": terminating connection due to administrator command (SQLSTATE 57P01)") ||
             strstr(err.message, "(SQLSTATE 08006)"),
         "%s", err.message);
     source.close(source.self);
@@ -144,7 +155,7 @@ Test(postgres_faults, a_killed_or_stopped_server_is_a_failure_not_an_end) {
     sql("SET search_path = %s", schema);
     tide_source source;
     tide_error err = {.status = TIDE_OK};
-    int pid = start_long_reading(&source, 30), postmaster = postmaster_of(dir);
+    int pid = start_long_reading(&source, "t", 30), postmaster = postmaster_of(dir);
     int may_kill = postmaster > 1 && kill(pid, SIGKILL) == 0;
     size_t n = may_kill ? read_to_failure(&source, &err) : 0;
     source.close(source.self);
@@ -176,7 +187,7 @@ Test(postgres_faults, a_killed_or_stopped_server_is_a_failure_not_an_end) {
 Test(postgres_faults, a_cancelled_statement_is_a_failure_not_an_end) {
     tide_source source;
     tide_error err;
-    int pid = start_long_reading(&source, 30);
+    int pid = start_long_reading(&source, "v", 30);
     cr_assert_eq(sql("SELECT pg_cancel_backend(%d)::int", pid), 1);
     cr_assert_lt(read_to_failure(&source, &err), 800000);
     cr_assert_eq(err.status, TIDE_CONNECTION);
@@ -188,7 +199,7 @@ Test(postgres_faults, a_cancelled_statement_is_a_failure_not_an_end) {
 Test(postgres_faults, a_stalled_server_does_not_hang_the_reader) {
     tide_source source;
     tide_error err;
-    int pid = start_long_reading(&source, 1);
+    int pid = start_long_reading(&source, "t", 1);
     if (kill(pid, SIGSTOP) != 0)
         cr_skip_test("no right to stop the server's process");
     double start = seconds();
@@ -220,7 +231,7 @@ Test(postgres_faults, a_locked_table_does_not_hang_the_reader) {
 
 Test(postgres_faults, closing_early_ends_the_servers_work) {
     tide_source source;
-    int pid = start_long_reading(&source, 30);
+    int pid = start_long_reading(&source, "t", 30);
     source.close(source.self);
     for (int i = 0; i < 100 && sql("SELECT count(*) FROM pg_stat_activity WHERE pid = %d", pid); ++i)
         usleep(50000);

@@ -16,7 +16,8 @@ typedef struct stage { /* what the three ends of the pipeline share */
     uint64_t n_series, next;
     uint64_t fail_source_at, fail_fit_at, fail_write_at; /* batch or block number, from 1; 0 = never */
     uint64_t blocks, fits, writes, fitted, written;
-    int fail_finish, finished, endless, fit_ms, write_ms;
+    int fail_finish, finished, endless, fit_ms, write_ms, source_ms, finish_ms;
+    uint64_t kept; /* series that an earlier run has fitted */
     int64_t first_y; /* y of the next series expected by the sink */
     int order_is_right;
     _Atomic int stopping; /* the sink has seen three batches */
@@ -34,6 +35,8 @@ static tide_status source_next(void *self, tide_rows *rows, tide_error *err) {
     size_t n = 0;
     if (++s->blocks == s->fail_source_at)
         return tide_fail(err, TIDE_CONNECTION, "the source broke");
+    if (s->source_ms)
+        usleep((useconds_t)s->source_ms * 1000);
     for (uint32_t k = 0; k < 2 && (s->endless || s->next < s->n_series); ++k, ++s->next) {
         snprintf(ids + 9 * k, 10, "%09u", (unsigned)(s->next % 1000000000u));
         for (int t = 0; t < ROWS; ++t, ++n) {
@@ -98,9 +101,28 @@ static tide_status sink_write(void *self, const tide_panel *p, const tide_result
 
 static tide_status sink_finish(void *self, tide_error *err) {
     stage *s = (stage *)self;
+    if (s->finish_ms)
+        usleep((useconds_t)s->finish_ms * 1000);
     if (s->fail_finish)
         return tide_fail(err, TIDE_DISK, "the end broke");
     s->finished = 1;
+    return TIDE_OK;
+}
+
+/* Of the kept series it knows that they are naive. */
+static tide_status sink_recall(void *self, tide_panel *p, tide_results *r, tide_error *err) {
+    stage *s = (stage *)self;
+    (void)err;
+    p->kept = p->first_number >= s->kept                  ? 0
+              : s->kept - p->first_number < p->n_series ? (size_t)(s->kept - p->first_number)
+                                                          : p->n_series;
+    for (size_t i = 0; i < p->kept; ++i) {
+        r->outcome[i] = TIDE_OUTCOME_SHORT;
+        r->n_members[i] = 1;
+        r->family[i] = TIDE_FAMILY_NAIVE;
+        r->form[i] = 0;
+        r->sigma2[i] = (double)(p->first_number + i);
+    }
     return TIDE_OK;
 }
 
@@ -118,6 +140,8 @@ static tide_status run(stage *s, size_t batch, tide_report *report, tide_error *
     tide_backend backend = {.self = s, .name = "test", .fit = backend_fit};
     tide_source source = {.self = s, .name = "test rows", .line_word = "line", .next = source_next};
     tide_sink sink = {.self = s, .name = "test sink", .write = sink_write, .finish = sink_finish};
+    if (s->kept)
+        sink.recall = sink_recall;
     tide_observer observer = {.self = s, .stop = s->endless ? stop_at_once : NULL};
     const tide_run_parts parts = {
         .cfg = &cfg, .backend = &backend, .source = &source, .sink = &sink, .observer = &observer};
@@ -203,4 +227,81 @@ Test(run, the_slowest_stage_is_busy_and_the_others_wait) {
     cr_assert(strstr(text, "ANN 100"));
     free(json);
     free(text);
+}
+
+/* A batch that is kept whole is not fitted; one that is kept in part is, all of it. */
+Test(run, what_an_earlier_run_has_fitted_is_not_fitted_again) {
+    const uint64_t kept[] = {1, 9, 10, 11, 295, 300, 301};
+    for (size_t k = 0; k < sizeof kept / sizeof kept[0]; ++k) {
+        stage s = {.n_series = 301, .kept = kept[k]};
+        tide_report report;
+        tide_error err = {TIDE_OK, ""};
+        cr_assert_eq(run(&s, 10, &report, &err), TIDE_OK, "%s", err.message);
+        cr_assert(s.order_is_right);
+        cr_assert_eq(s.written, 301);
+        cr_assert_eq(s.fitted, kept[k] == 301 ? 0 : 301 - kept[k] / 10 * 10);
+        cr_assert_eq(report.resumed, kept[k]);
+        cr_assert_eq(report.series, 301);
+        cr_assert_eq(report.by_outcome[TIDE_OUTCOME_SHORT], kept[k] == 301 ? 301 : kept[k] / 10 * 10);
+        cr_assert_eq(report.members, 301);
+    }
+}
+
+Test(run, the_report_names_the_station_that_bounds_the_run) {
+    const struct {
+        stage s;
+        tide_station bound;
+    } cases[] = {
+        {{.n_series = 60, .source_ms = 10}, TIDE_STATION_SOURCE},
+        {{.n_series = 60, .source_ms = 1, .fit_ms = 20}, TIDE_STATION_FITTING},
+        {{.n_series = 60, .source_ms = 1, .fit_ms = 1, .write_ms = 20}, TIDE_STATION_WRITING},
+        {{.n_series = 60, .fit_ms = 1, .finish_ms = 200}, TIDE_STATION_PUBLISHING}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+        stage s = cases[i].s;
+        tide_report report;
+        tide_error err = {TIDE_OK, ""};
+        double without;
+        char line[64];
+        cr_assert_eq(run(&s, 10, &report, &err), TIDE_OK, "%s", err.message);
+        cr_assert_eq(tide_report_bound(&report, &without), cases[i].bound, "case %zu: %s", i,
+                     tide_station_name(tide_report_bound(&report, &without)));
+        cr_assert_lt(without, report.wall_s);
+        char *json = tide_report_json(&report), *text = tide_report_text(&report);
+        snprintf(line, sizeof line, "bound by %s:", tide_station_name(cases[i].bound));
+        cr_assert(strstr(text, line), "%s", text);
+        snprintf(line, sizeof line, "\"bound\": {\"station\": \"%s\"", tide_station_name(cases[i].bound));
+        cr_assert(strstr(json, line), "%s", json);
+        free(json);
+        free(text);
+    }
+}
+
+/* Seconds are what counts, not which thread they are on: by hand. */
+Test(run, the_bounding_station_is_the_one_whose_absence_shortens_most) {
+    tide_report r = {.read = {5.0, 0.0}, .fit = {7.0, 0.0}, .write = {3.0, 0.0}, .finish_s = 1.0, .plan_s = 1.0};
+    double without;
+    r.source_s = 4.0;
+    cr_assert_eq(tide_report_bound(&r, &without), TIDE_STATION_FITTING);
+    cr_assert_float_eq(without, 6.0, 1e-12); /* reading 5, then publishing 1 */
+    cr_assert_float_eq(tide_report_station_s(&r, TIDE_STATION_INTAKE), 1.0, 1e-12);
+    r.read.busy_s = 9.0;
+    r.source_s = 2.0;
+    cr_assert_eq(tide_report_bound(&r, &without), TIDE_STATION_INTAKE);
+    cr_assert_float_eq(without, 8.0, 1e-12);
+    r.finish_s = 30.0;
+    cr_assert_eq(tide_report_bound(&r, &without), TIDE_STATION_PUBLISHING);
+    cr_assert_float_eq(without, 9.0, 1e-12);
+}
+
+Test(run, the_report_has_the_window_of_the_data) {
+    stage s = {.n_series = 20};
+    tide_report report;
+    tide_error err = {TIDE_OK, ""};
+    char first[48], last[48];
+    cr_assert_eq(run(&s, 7, &report, &err), TIDE_OK, "%s", err.message);
+    cr_assert(tide_report_window(&report, first, last));
+    cr_assert_str_eq(first, "1");
+    cr_assert_str_eq(last, "5");
+    tide_report none = {0};
+    cr_assert_not(tide_report_window(&none, first, last));
 }

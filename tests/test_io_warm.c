@@ -111,7 +111,7 @@ Test(warm_store, a_form_without_coefficients_borrows_those_of_the_nearest) {
         for (int form = 0; form < TIDE_ETS_FORMS; ++form)
             for (int c = 0; c < TIDE_ETS_COEF_ROWS; ++c) {
                 double got = start_of(&plan, lane, (size_t)form, (size_t)c);
-                if (has(s->member[0].form, c))
+                if (has((int)s->member[0].form, c))
                     cr_assert_eq(got, s->member[0].coef[c]);
                 else
                     cr_assert(isnan(got), "the usual start");

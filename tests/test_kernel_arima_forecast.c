@@ -49,7 +49,8 @@ static void random_walk(double *y, int n, uint64_t seed) {
 Test(arima_forecast, random_walk_has_variance_h_and_a_drift_adds_its_line) {
     double mean[H], sd[H], coef[2] = {0.25, 30}, state[2] = {0.0, 100.0 - 0.25 * 30};
     tide_arima_order o = {.d = 1, .constant = 1};
-    tide_member_view v = {TIDE_FAMILY_ARIMA, tide_arima_form(o), 30, 1.0, 4.0, 1.0, coef, state, 1};
+    tide_member_view v = {.family = TIDE_FAMILY_ARIMA, .form = tide_arima_form(o), .n_obs = 30, .weight = 1.0, .sigma2 = 4.0,
+                          .scale = 1.0, .coef = coef, .state = state, .stride = 1};
     moments(&v, 1, H, mean, sd);
     for (int h = 1; h <= H; ++h) {
         cr_expect_lt(off(mean[h - 1], 100.0 + 0.25 * h), 1e-14);
@@ -60,7 +61,8 @@ Test(arima_forecast, random_walk_has_variance_h_and_a_drift_adds_its_line) {
 Test(arima_forecast, autoregression_returns_to_its_mean) {
     double mean[H], sd[H], phi = 0.8, coef[3] = {phi, 10.0, 50}, state[1] = {phi * 5.0};
     tide_arima_order o = {.p = 1, .constant = 1};
-    tide_member_view v = {TIDE_FAMILY_ARIMA, tide_arima_form(o), 50, 1.0, 2.25, 1.0, coef, state, 1};
+    tide_member_view v = {.family = TIDE_FAMILY_ARIMA, .form = tide_arima_form(o), .n_obs = 50, .weight = 1.0, .sigma2 = 2.25,
+                          .scale = 1.0, .coef = coef, .state = state, .stride = 1};
     moments(&v, 1, H, mean, sd);
     for (int h = 1; h <= H; ++h) {
         cr_expect_lt(off(mean[h - 1], 10.0 + 5.0 * pow(phi, h)), 1e-14);
@@ -73,7 +75,8 @@ Test(arima_forecast, seasonal_difference_repeats_the_season_and_adds_a_variance_
     tide_arima_order o = {.D = 1};
     for (int i = 0; i < 12; ++i)
         state[1 + i] = 100.0 + i * i;
-    tide_member_view v = {TIDE_FAMILY_ARIMA, tide_arima_form(o), 48, 1.0, 1.0, 1.0, coef, state, 1};
+    tide_member_view v = {.family = TIDE_FAMILY_ARIMA, .form = tide_arima_form(o), .n_obs = 48, .weight = 1.0, .sigma2 = 1.0,
+                          .scale = 1.0, .coef = coef, .state = state, .stride = 1};
     moments(&v, 12, H, mean, sd);
     for (int h = 1; h <= H; ++h) {
         cr_expect_eq(mean[h - 1], state[12 - (h - 1) % 12], "lag holds the newest first");
@@ -93,7 +96,8 @@ Test(arima_forecast, is_exponential_smoothing_where_both_are_one_model) {
     state[0] = f1 - 2.0 * state[3] + state[4];
     state[1] = f2 - 2.0 * f1 + state[3];
     state[2] = 0.0;
-    tide_member_view v = {TIDE_FAMILY_ARIMA, tide_arima_form(o), 99, 1.0, 4.0, 1.0, coef, state, 1};
+    tide_member_view v = {.family = TIDE_FAMILY_ARIMA, .form = tide_arima_form(o), .n_obs = 99, .weight = 1.0, .sigma2 = 4.0,
+                          .scale = 1.0, .coef = coef, .state = state, .stride = 1};
     moments(&v, 1, H, mean, sd);
     double sum = 1.0;
     for (int h = 1; h <= H; ++h) {
@@ -221,8 +225,8 @@ static void walk_of(walk *w, double lambda, double scale, double last, double si
     tide_arima_order o = {.d = 1, .boxcox = 1};
     *w = (walk){.coef = {lambda, 40.0},
                 .state = {0.0, lambda == 0.0 ? log(last / scale) : (pow(last / scale, lambda) - 1.0) / lambda}};
-    w->v = (tide_member_view){TIDE_FAMILY_ARIMA, tide_arima_form(o), 40, 1.0, sigma * sigma, scale, w->coef,
-                              w->state, 1, NULL, 0, 0};
+    w->v = (tide_member_view){.family = TIDE_FAMILY_ARIMA, .form = tide_arima_form(o), .n_obs = 40, .weight = 1.0,
+                              .sigma2 = sigma * sigma, .scale = scale, .coef = w->coef, .state = w->state, .stride = 1};
 }
 
 Test(arima_forecast, logarithm_gives_lognormal_median_mean_and_limits) {
@@ -321,7 +325,8 @@ Test(arima_forecast, limits_without_bound_are_cut_and_leave_the_mixtures_other_l
     double coef[4] = {1.0}, state[3] = {11.0};
     tide_member_view v[2] = {w.v, w.v};
     v[0].weight = 0.02;
-    v[1] = (tide_member_view){TIDE_FAMILY_ETS, TIDE_ETS_ANN, 40, 0.98, 1.0, 1.0, coef, state, 1, NULL, 0, 0};
+    v[1] = (tide_member_view){.family = TIDE_FAMILY_ETS, .form = TIDE_ETS_ANN, .n_obs = 40, .weight = 0.98, .sigma2 = 1.0,
+                              .scale = 1.0, .coef = coef, .state = state, .stride = 1};
     cr_assert(forecast(&spec, v, 2, mean, lo, hi));
     double lambda[2] = {-1.0, 1.0}, below = 0.0;
     below += 0.02 * tide_normal_cdf((tide_boxcox_forward(hi[0], lambda[0]) - w.state[1]) / 0.2);
@@ -334,7 +339,8 @@ Test(arima_forecast, what_cannot_be_forecast_gives_nan_everywhere) {
     tide_forecast_spec spec = spec_of(1, H);
     const tide_arima_order good = {.p = 1};
     const tide_arima_order bad[] = {{.p = 9}, {.P = 1}, {.D = 1}, {.d = 3}, {.d = 2, .constant = 1}, {.fourier = 2}};
-    tide_member_view v = {TIDE_FAMILY_ARIMA, tide_arima_form(good), 50, 1.0, 1.0, 1.0, coef, state, 1};
+    tide_member_view v = {.family = TIDE_FAMILY_ARIMA, .form = tide_arima_form(good), .n_obs = 50, .weight = 1.0, .sigma2 = 1.0,
+                          .scale = 1.0, .coef = coef, .state = state, .stride = 1};
     cr_assert(forecast(&spec, &v, 1, mean, lo, hi));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
         v.form = tide_arima_form(bad[i]);

@@ -20,8 +20,8 @@ typedef struct member {
 } member;
 
 static const tide_member_view *member_of(member *m, int family, int form, double sigma2) {
-    m->view = (tide_member_view){family, (uint32_t)form, 100, 1.0, sigma2, 1.0, m->coef, m->state, 1,
-                                 NULL, 0, 0};
+    m->view = (tide_member_view){.family = family, .form = (uint32_t)form, .n_obs = 100, .weight = 1.0, .sigma2 = sigma2,
+                                 .scale = 1.0, .coef = m->coef, .state = m->state, .stride = 1};
     return &m->view;
 }
 

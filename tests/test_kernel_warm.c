@@ -78,9 +78,10 @@ Test(warm, no_coefficients_are_a_cold_fit_to_the_bit) {
     }
 }
 
-/* From its own optimum a fit ends no worse than it began; a few end at another optimum of a hilly likelihood.
- */
+/* From its own optimum a fit ends no worse than it began, by more than what the searches leave (averages are
+ * searched coarsely); a few end at another optimum of a hilly likelihood. */
 static void refit(const backend_case *c) {
+    const double left = case_spec(c).ets_mode == TIDE_ETS_AVERAGE ? 0.05 : 2e-3;
     fitted cold = open_case(c), warm = open_case(c);
     give(&warm, TIDE_NAN);
     fit(&cold);
@@ -99,7 +100,7 @@ static void refit(const backend_case *c) {
         for (size_t j = 0; j < r->n_members[i]; ++j, ++members)
             for (size_t k = 0; k < w->n_members[i]; ++k)
                 as_good += w->form[k * n + i] == r->form[j * n + i] &&
-                           w->criterion[k * n + i] <= r->criterion[j * n + i] + 2e-3;
+                           w->criterion[k * n + i] <= r->criterion[j * n + i] + left;
     cr_assert_geq(members, n);
     cr_assert_geq(as_good, members - members / 100, "%s: %zu of %zu", c->name, as_good, members);
     close_case(&cold);

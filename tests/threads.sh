@@ -18,7 +18,7 @@ run() { # run FACT fit-options...
     shift
     rm -rf "$work/store"
     { "$tidemill" fit "$work/a.csv" --store "$work/store" --freq M --backend cpu "$@" &&
-        "$tidemill" predict "$work/store" --all --horizon 6 --level 80,95 --output "$work/forecast.csv" &&
+        "$tidemill" predict "$work/store" --all --horizon 60 --level 80,95 --jobs 3 --output "$work/forecast.csv" &&
         "$tidemill" inspect "$work/store" --format csv >"$work/models.csv"; } >"$work/log" 2>&1 || rc=$?
     if [ "$rc" != 0 ]; then
         echo "not ok threads: $fact: ended with $rc"

@@ -33,7 +33,8 @@ fit() { # fit TRAIN PERIOD OUT OPTION...
 python3 "$bench_dir/peers/split.py" "$train" "$meta" "$work/fixed" --like "$r_fixed"
 mkdir "$work/ours"
 cut -d, -f2-9 "$r_fixed" | tail -n +2 | sort -u | while IFS=, read -r m p d q P D Q c; do
-    options=(--arima-order "$p,$d,$q" --arima-constant "$c")
+    options=(--arima-order "$p,$d,$q")
+    if [ "$c" = 0 ]; then options+=(--arima-constant=false); fi
     if [ "$m" -gt 1 ]; then options+=(--arima-seasonal "$P,$D,$Q"); fi
     fit "$work/fixed/$m.csv" "$m" "$work/ours/$p,$d,$q,$P,$D,$Q,$c.$m.csv" "${options[@]}"
 done

@@ -2,9 +2,10 @@
 # Is our likelihood at least R's? Fits each ETS form alone to every series, compares the log-likelihood with R's ets() series
 # by series, and the AICc of the form chosen from all with R's best. Rows go to bench/results.csv.
 #
-# usage: bench/peers/likelihood.sh NAME TRAIN.csv PERIOD [R_FORMS.csv]
+# usage: bench/peers/likelihood.sh NAME TRAIN.csv PERIOD [R_FORMS.csv [LIST.csv]]
 #   R_FORMS.csv: kept output of likelihood.R on the same file (R needs a quarter to half a second a series); made when it
-#   is not there. The worst fits are printed.
+#   is not there. The worst fits are printed. LIST.csv gets all fits that are short of R's, with their causes
+#   (shortfalls.py); their number by cause goes to the rows too.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 [ $# -ge 3 ] || { sed -n '5s/^# //p' "$0" >&2; exit 2; }
@@ -59,3 +60,7 @@ record likelihood "$name" "fits compared with R" "$fits" fits
 record likelihood "$name" "log-likelihood at least that of R - 0.001" "$share" %
 record likelihood "$name" "fits that R has and we leave out" "$missing" fits
 record likelihood "$name" "AICc of the choice at least as good as R's best of $series" "$auto" %
+python3 "$bench_dir/peers/shortfalls.py" "$work" "$r_forms" "$period" ${5:+"$5"} | tail -n +2 | while read -r n worst cause; do
+    record likelihood "$name" "short of R: $cause" "$n" fits
+    record likelihood "$name" "short of R: $cause: worst" "$worst" log-likelihood
+done

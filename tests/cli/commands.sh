@@ -34,7 +34,7 @@ same() { if cmp -s "$2" "$3"; then ok "$1"; else bad "$1: $(cmp "$2" "$3" 2>&1)"
 # --- help, version
 ends 0 'usage: tidemill' "help" "$tidemill" --help
 ends 0 '^tidemill [0-9]+\.[0-9]+\.[0-9]+ \(commit .*, (gcc|clang) .*CUDA\)' "version" "$tidemill" --version
-for c in fit predict forecast inspect simulate bench; do ends 0 '^examples$' "help of $c" "$tidemill" "$c" --help; done
+for c in load fit predict forecast inspect runs history simulate bench; do ends 0 '^examples$' "help of $c" "$tidemill" "$c" --help; done
 ends 2 'which command' "no command" "$tidemill"
 ends 2 "did you mean 'predict'" "a command that nearly exists" "$tidemill" predcit
 ends 2 'did you mean --season' "a flag that nearly exists" "$tidemill" fit x.csv --seasn 12
@@ -49,6 +49,19 @@ ends 2 'which SOURCE' "no source" "$tidemill" fit --store s
 ends 2 '--store DIR is needed' "no store" "$tidemill" fit a.csv
 ends 2 'flags begin with --' "a flag with one dash" "$tidemill" fit -x
 ends 2 'one of --id, --ids and --all' "predict without ids" "$tidemill" predict s
+ends 2 'takes --all' "one id into a database" "$tidemill" predict s --id A --output postgresql://h/d --table t
+ends 2 'need --table' "predict into a database without a table" "$tidemill" predict s --all --output=postgresql://h/d
+ends 2 'a file or postgresql://' "predict into something else" "$tidemill" predict s --all --output mysql://h/d --table t
+ends 2 'are for an --output postgresql://' "a table without a database" "$tidemill" predict s --all --table t
+ends 2 '--write-back needs --write-table' "write-back without a table" "$tidemill" fit a.csv --store s --write-back postgresql://h/d
+ends 2 'need --write-back URL' "a table without write-back" "$tidemill" fit a.csv --store s --write-table t
+ends 2 'which SOURCE' "load without a source" "$tidemill" load --output postgresql://h/d --table t
+ends 2 '--output postgresql://' "load without a database" "$tidemill" load a.csv --table t
+ends 2 '--table TABLE is needed' "load without a table" "$tidemill" load a.csv --output postgresql://h/d
+ends 2 'one of error, first, last' "load with an unknown policy" "$tidemill" load a.csv --output postgresql://h/d --table t --on-duplicate sum
+ends 2 '--source-table and --source-query are for' "a source table of a file" "$tidemill" load a.csv --output postgresql://h/d --table t --source-table u
+ends 2 'one of --source-table and --source-query' "a database as source without a table" "$tidemill" load postgresql://h/d --output postgresql://h/d --table t
+ends 7 'nowhere.csv' "load of a file that is not there" "$tidemill" load nowhere.csv --output postgresql://h/d --table t
 "$tidemill" --schema >out 2>err && cmp -s out "$root/configs/schema.json" && ok "--schema is configs/schema.json" || bad "--schema is configs/schema.json"
 ends 3 'source.table and source.query' "Postgres without table or query" "$tidemill" fit postgresql://h/d --store s
 
@@ -113,6 +126,12 @@ same "a file of ids" expect got
 "$tidemill" predict s --ids - --horizon 6 --level 80,95 <ids.txt >got 2>err
 same "ids from standard input" expect got
 "$tidemill" predict s --all --horizon 6 --level 80,95 --output file.csv >out 2>err && same "--output" want file.csv
+for jobs in 1 2 7; do
+    "$tidemill" predict s --all --horizon 6 --level 80,95 --jobs $jobs >got 2>err
+    same "--all with $jobs threads" want got
+    "$tidemill" predict s --all --horizon 6 --level 80,95 --jobs $jobs --format json >got 2>err
+    same "--all with $jobs threads as JSON" got.json got
+done
 ends 11 "no id 'nobody'" "an id that is not there" "$tidemill" predict s --id nobody --id S0000002 --horizon 6
 [ "$(wc -l <out)" = 7 ] && ok "the other ids are forecast all the same" || bad "the other ids are forecast all the same"
 "$tidemill" predict s --id S0000002 --from 2025-02-01 --to 2025-03-15 --level 80,95 >got 2>err
@@ -188,6 +207,52 @@ r = json.load(open(sys.argv[1]))
 assert sum(r["outcomes"].values()) == r["series"] and sum(r["families"].values()) == r["members"]
 assert r["generation"] == 2 and r["stages"]["fit"]["busy_s"] > 0 and r["peak_bytes"] > 1e6
 PY
+grep -q '^bound by [a-z ]*: busy' err || { "$tidemill" fit d.csv --store t2 --freq M >out 2>err; grep -q '^bound by [a-z ]*: busy [0-9.]* s of' err; } && ok "the report names the station that bounds the run" || bad "the report names the station that bounds the run"
+python3 - run.json 2>err <<'PY' && ok "and so does its JSON, with the seconds of each station" || bad "and so does its JSON"
+import json, sys
+r = json.load(open(sys.argv[1]))
+s = r["stations_s"]
+assert list(s) == ["source", "intake", "tiling", "warm starts", "fitting", "writing", "publishing"]
+assert r["bound"]["station"] in s and r["bound"]["busy_s"] == s[r["bound"]["station"]] > 0
+assert abs(s["source"] + s["intake"] - r["stages"]["read"]["busy_s"]) < 1e-4 and r["resumed"] == 0
+assert r["window"] == ["2015-01-01", "2024-12-01"]
+PY
+ends 0 '^ +3 current .* run 20' "inspect lists the generations" "$tidemill" inspect s
+ends 0 'since generation 2: same data, model same' "inspect --id shows the earlier ones" "$tidemill" inspect s --id S0000002
+"$tidemill" inspect s --id S0000002 --id S0000005 --format json >got.json 2>err
+python3 - got.json 2>err <<'PY' && ok "and as JSON" || bad "and as JSON"
+import json, sys
+a, b = json.load(open(sys.argv[1]))
+assert (a["unique_id"], b["unique_id"]) == ("S0000002", "S0000005")
+assert abs(sum(m["weight"] for m in a["members"]) - 1) < 1e-12 and len(a["fingerprint"]) == 16
+h = a["history"]
+assert [v["generation"] for v in h] == [3, 2] and h[0]["current"] and not h[1]["current"]
+assert h[0]["run_id"] == a["run_id"] and h[0]["data"] == "same" and h[0]["model_change"] == "same" and h[1]["since"] is None
+PY
+"$tidemill" inspect s --format json >got.json 2>err && python3 -c 'import json; r = json.load(open("got.json")); assert r["generation"] == 3 and len(r["generations"]) == 2 and sum(r["outcomes"].values()) == r["series"]' 2>err && ok "inspect of a store as JSON" || bad "inspect of a store as JSON"
+ends 0 'since generation 1: changed data, model (refitted|other forms)' "inspect --id says that data and model changed" bash -c '"$0" fit d.csv --store h --freq M --quiet && grep -v ,2024- d.csv | "$0" fit - --store h --freq M --quiet && "$0" inspect h --id S0000005' "$tidemill"
+cp -r h broken && chmod u+w broken/gen-000001.h5 && truncate -s 20000 broken/gen-000001.h5
+ends 0 '1  cannot be read: .*gen-000001' "an earlier generation that is damaged is said to be so" "$tidemill" inspect broken --id S0000005
+ends 2 "'xml' is not one of text, csv, json" "inspect in a format that there is not" "$tidemill" inspect s --format xml
+ends 0 '^20.* ok .* 2015-01-01\.\.2024-12-01 +3$' "runs lists the runs of a store" "$tidemill" runs s
+"$tidemill" runs s --format csv >got 2>err && python3 - 2>err <<'PY' && ok "and as CSV" || bad "and as CSV"
+import csv
+rows = list(csv.DictReader(open("got")))
+assert [r["generation"] for r in rows] == ["1", "2", "3"] and all(r["state"] == "ok" and r["seconds"] for r in rows), rows
+PY
+"$tidemill" runs s --format json >got.json 2>err && python3 - 2>err <<'PY' && ok "and as JSON" || bad "and as JSON"
+import json, subprocess
+rows = json.load(open("got.json"))
+assert rows[1]["config"]["store"]["keep"] == 2 and rows[1]["outcomes"] and rows[1]["stages"]["bound"]["station"]
+assert rows[1]["boot_id"] and rows[1]["metrics"] is None and rows[1]["resumed"] is None
+PY
+run=$("$tidemill" runs s --format csv 2>err | sed -n 2p | cut -d, -f2)
+ends 0 "^run_id +$run" "runs --run shows one whole" "$tidemill" runs s --run "$run"
+ends 11 "no run 'nobody'" "a run that is not there" "$tidemill" runs s --run nobody
+ends 6 "no book of runs" "runs of a folder without a book" "$tidemill" runs .
+ends 2 "'xml' is not one of" "runs in a format that there is not" "$tidemill" runs s --format xml
+ends 2 'which STORE' "runs of no store" "$tidemill" runs
+ends 0 '^published generation' "--resume with nothing to go on with is a fit from the start" "$tidemill" fit d.csv --store h2 --freq M --resume
 "$tidemill" fit d.csv --store avg --freq M --ets-mode average --ets-forms ANN,AAN,MNM --quiet >out 2>err && "$tidemill" inspect avg --format csv | python3 -c '
 import csv, sys
 forms = {r["form"] for r in csv.DictReader(sys.stdin) if r["family"] == "ets"}
@@ -257,7 +322,7 @@ kill -TERM $!
 wait $!
 rc=$?
 [ "$rc" = 12 ] && [ "$(readlink s/CURRENT)" = "$before" ] && predict s >got && same "SIGTERM ends with 12 and leaves the store" want got || bad "SIGTERM ends with 12 and leaves the store (was $rc)"
-ls -A s | grep -q '^\.tmp' && bad "nothing is left behind" || ok "nothing is left behind"
+ls -A s | grep -q '^\.tmp' && bad "no temporary is left behind" || ok "no temporary is left behind"
 
 # --- bench, simulate
 ends 0 '^M,12,60,64,' "bench" "$tidemill" bench --series 64 --rounds 1 --season 12 --ets-forms ANN
