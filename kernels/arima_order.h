@@ -139,6 +139,8 @@ TIDE_FN void tide_arima_flight_begin(tide_arima_feed *feed, const tide_fit_block
     tide_arima_fill(w->reg, tide_arima_regressors(&b->spec->arima) * b->rows, 0.0, tide_stride);
     tide_arima_fill(w->begin, 1, 0.0, tide_stride);
     tide_arima_fill(w->q.status, 1, TIDE_QN_FAILED, tide_stride);
+    tide_arima_fill(w->q.aim, 1, TIDE_INF, tide_stride);
+    tide_arima_fill(w->q.mark, 1, 0.0, tide_stride);
     tide_arima_fill(w->q.x, task->shape.k, 0.0, tide_stride);
     tide_arima_fill(w->q.trial, task->shape.k, 0.0, tide_stride);
     tide_arima_fill(w->q.hessian, tide_packed(task->shape.k, 0), 0.0, tide_stride);
@@ -577,7 +579,7 @@ TIDE_FN void tide_arima_fit_entry(const tide_fit_block *first, int at, tide_arim
     task.shape = tide_arima_shape_of(task.order, spec->season, spec->arima.fixed ? 1.0 : spec->arima.root_min,
                                      first->stride);
     tide_arima_flight_work w = tide_arima_flight_place(first, &task.shape);
-    w.q.tolerance = how.tolerance;
+    w.q.tolerance = w.q.coarse = how.tolerance; /* no aims here */
     w.q.round_limit = (double)spec->arima.max_iterations;
     int any = 0;
     for (size_t i = 0; i < first->n_blocks; ++i) {
