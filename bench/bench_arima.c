@@ -24,21 +24,11 @@ static double now_s(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-__attribute__((unused)) static double unit(uint64_t a, uint64_t b) {
+static double unit(uint64_t a, uint64_t b) {
     uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
     z = (z ^ z >> 27) * 0x94d049bb133111ebull;
     return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
-}
-
-__attribute__((unused)) static double value_of(size_t i, int t, int season) {
-    uint64_t id = 17u + i;
-    double level = 100.0 * (1.0 + 0.01 * (unit(id, 1) - 0.3) * t);
-    double swing = 1.0 + 0.4 * (unit(id, 10u + (uint64_t)(t % season)) - 0.5);
-    double walk = 0.0;
-    for (int s = t > 24 ? t - 24 : 0; s <= t; ++s)
-        walk += unit(id, 1000u + (uint64_t)s) - 0.5;
-    return level * swing * (1.0 + 0.03 * walk) * (1.0 + 0.08 * (unit(id, 5000u + (uint64_t)t) - 0.5));
 }
 
 static void *grab(size_t bytes) {
@@ -94,6 +84,16 @@ static void time_likelihood(tide_arima_order o, int steps, int season) {
 /* ---- whole fits ---- */
 
 #if TIDE_LANES == 1
+static double value_of(size_t i, int t, int season) {
+    uint64_t id = 17u + i;
+    double level = 100.0 * (1.0 + 0.01 * (unit(id, 1) - 0.3) * t);
+    double swing = 1.0 + 0.4 * (unit(id, 10u + (uint64_t)(t % season)) - 0.5);
+    double walk = 0.0;
+    for (int s = t > 24 ? t - 24 : 0; s <= t; ++s)
+        walk += unit(id, 1000u + (uint64_t)s) - 0.5;
+    return level * swing * (1.0 + 0.03 * walk) * (1.0 + 0.08 * (unit(id, 5000u + (uint64_t)t) - 0.5));
+}
+
 static tide_fit_spec spec_of(int season) {
     tide_fit_spec s;
     memset(&s, 0, sizeof s);

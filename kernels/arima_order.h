@@ -143,6 +143,8 @@ TIDE_FN void tide_arima_flight_begin(tide_arima_feed *feed, const tide_fit_block
     tide_arima_fill(w->reg, tide_arima_regressors(&b->spec->arima) * b->rows, 0.0, tide_stride);
     tide_arima_fill(w->begin, 1, 0.0, tide_stride);
     tide_arima_fill(w->q.status, 1, TIDE_QN_FAILED, tide_stride);
+    tide_arima_fill(w->q.aim, 1, TIDE_INF, tide_stride);
+    tide_arima_fill(w->q.mark, 1, 0.0, tide_stride);
     tide_arima_fill(w->q.x, task->shape.k, 0.0, tide_stride);
     tide_arima_fill(w->q.trial, task->shape.k, 0.0, tide_stride);
     tide_arima_fill(w->q.hessian, tide_packed(task->shape.k, 0), 0.0, tide_stride);

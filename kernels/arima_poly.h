@@ -20,7 +20,7 @@
  *     psi        psi_j = theta_j + sum phi_i psi_{j-i}
  *     M_j        cov(next state j, w) = sum_{i>=j} phi_{i+1} gamma_w(i-j) + sum_{i>j} theta_i psi_{i-j-1},  F = gamma_w(0)
  *
- * A point is infeasible where gamma_u(0) > 1e8: beyond, doubles lose so much in the step-down that likelihoods are wrong
+ * A point is infeasible where gamma_u(0) > 1e7: beyond, doubles lose so much in the step-down that likelihoods are wrong
  * and false maxima appear.
  *
  * Backwards: the adjoint of each line, by hand. Of gamma_u it needs no triangle of lower orders: gamma solves the
@@ -38,8 +38,8 @@
 #include "kernels/arima.h"
 #include "kernels/boxqn.h"
 
-#define TIDE_ARIMA_AR_MOST 0.9997 /* of a coordinate of an AR polynomial: k = 1 - 1.4e-7; MA: 1 */
-#define TIDE_ARIMA_GAMMA_MOST 1e8
+#define TIDE_ARIMA_AR_MOST 0.9974 /* of a coordinate of an AR polynomial: k = 1 - 1e-5; MA: 1 */
+#define TIDE_ARIMA_GAMMA_MOST 1e7
 
 enum {
     TIDE_ARIMA_TAPS = (TIDE_ARIMA_ORDER_MAX + 1) * (TIDE_ARIMA_SEASONAL_MAX + 1),
