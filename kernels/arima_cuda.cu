@@ -1,6 +1,6 @@
-/* arima_cuda.cu - see arima_cuda.h. One thread a series, as in batch_cuda.cu. The order is an argument: a kernel for each of
+/* arima_cuda.cu - see arima_cuda.cuh. One thread a series, as in batch_cuda.cu. The order is an argument: a kernel for each of
  * a grid of a hundred would take hours to compile, and the loops over lags gain nothing from constants. */
-#include "kernels/arima_cuda.h"
+#include "kernels/arima_cuda.cuh"
 #include "kernels/device_body.h"
 #include "kernels/device_plan.h"
 

@@ -9,7 +9,7 @@
  *
  * Same bits as the CPU: --fmad=false, correctly rounded division and square root, __fma_rn where the source
  * says tide_fma, and no function of the CUDA math library. */
-#include "kernels/arima_cuda.h"
+#include "kernels/arima_cuda.cuh"
 #include "kernels/batch_cuda.h"
 #include "kernels/device_body.h"
 #include "kernels/device_plan.h"

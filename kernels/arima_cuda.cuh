@@ -1,4 +1,4 @@
-/* arima_cuda.h - the launches of the search of ARIMA models, for batch_cuda.cu. Compiled on its own, side by side with the others. */
+/* arima_cuda.cuh - the launches of the search of ARIMA models, for batch_cuda.cu. Compiled on its own, side by side with the others. */
 #ifndef TIDE_ARIMA_CUDA_H
 #define TIDE_ARIMA_CUDA_H
 
