@@ -15,7 +15,7 @@ import csv, re, sys
 
 UNITS = {  # unit as written: (kind, factor to the kind's base)
     "ns": ("s", 1e-9), "µs": ("s", 1e-6), "us": ("s", 1e-6), "ms": ("s", 1e-3), "s": ("s", 1.0), "min": ("s", 60.0),
-    "h": ("s", 3600.0),
+    "h": ("s", 3600.0), "s of processor": ("s", 1.0), "s/series": ("s", 1.0),
     "KB": ("B", 1e3), "MB": ("B", 1e6), "GB": ("B", 1e9), "KiB": ("B", 1024.0), "MiB": ("B", 1024.0 ** 2),
     "GiB": ("B", 1024.0 ** 3), "bytes": ("B", 1.0),
     "series/s": ("series/s", 1.0), "rows/s": ("rows/s", 1.0), "fits/s": ("fits/s", 1.0),
