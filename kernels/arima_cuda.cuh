@@ -7,7 +7,10 @@
 #include <cuda_runtime.h>
 
 /* Puts the search of ARIMA models, if the spec wants it, on the stream: a kernel for each order, so that all threads are at
- * the same one. */
+ * the same one. A C name, since the library shows no others. */
+#ifdef __cplusplus
+extern "C"
+#endif
 cudaError_t tide_arima_launch(const tide_device_fit *f, unsigned blocks, int block, cudaStream_t stream);
 
 #endif
