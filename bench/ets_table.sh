@@ -93,7 +93,7 @@ run_lengths() {
             series=$(awk -v m="$m" -v n="$n" -v q="$quick" 'BEGIN { free = m <= 24 ? m : 4
                 s = 1e6 * (q ? 0.1 : 1) / (n * (2 + free)); s = s < (q ? 64 : 256) ? (q ? 64 : 256) : s > 8192 ? 8192 : s; print int(s / 32) * 32 }')
             for mode in average likelihood; do
-                read -r _ _ _ seconds _ _ < <("${one[@]}" "$fit" "$series:$n" "$m" --mode "$mode" --rounds 2 --horizon 1)
+                read -r _ _ _ _ _ seconds _ < <("${one[@]}" "$fit" "$series:$n" "$m" --mode "$mode" --rounds 2 --horizon 1)
                 record ets-lengths "m=$m n=$n $mode one core" "rate of $series series" "$(div "$series" "$seconds" %.0f)" series/s
             done
         done
