@@ -57,4 +57,8 @@ tide_status tide_backend_open_with(const tide_backend_options *options, const st
 /* 1 when the spec asks only for families that this version has. */
 int tide_backend_knows(const tide_fit_spec *spec);
 
+/* The spec for forecasts of these models: without room for ARIMA models in simulations where there is none, which need
+ * more than twice the memory. For a backend's forecast. */
+tide_forecast_spec tide_backend_forecast_spec(const tide_forecast_spec *spec, const tide_results *results);
+
 #endif

@@ -69,6 +69,17 @@ static tide_status choose_isa(const char *name, const tide_lane_driver **out, ti
     return tide_fail(err, TIDE_CONFIG, "isa: '%.40s' is none of scalar, baseline, avx2, avx512", name);
 }
 
+tide_forecast_spec tide_backend_forecast_spec(const tide_forecast_spec *spec, const tide_results *results) {
+    tide_forecast_spec own = *spec;
+    size_t n = results->n_series;
+    int any = 0;
+    for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j < results->n_members[i]; ++j)
+            any |= results->family[j * n + i] == TIDE_FAMILY_ARIMA;
+    own.no_arima = !any;
+    return own;
+}
+
 int tide_backend_knows(const tide_fit_spec *spec) {
     uint32_t known = 0;
 #define TIDE_FAMILY(NAME, number, text, title) known |= (number) > 0 ? 1u << (number) : 0u;
@@ -177,9 +188,10 @@ static void forecast_item(void *context, int worker, size_t chunk) {
 static tide_status forecast(void *self, const tide_forecast_spec *spec, const tide_results *results,
                             const uint64_t *key, double *mean, double *lo, double *hi, tide_error *err) {
     cpu_backend *b = self;
-    size_t doubles = tide_forecast_workspace(spec, results->slots);
+    tide_forecast_spec own = tide_backend_forecast_spec(spec, results);
+    size_t doubles = tide_forecast_workspace(&own, results->slots);
     TIDE_TRY(grow_workspaces(b, doubles * sizeof(double), err));
-    forecast_call c = {b, {spec, results, key, mean, lo, hi}};
+    forecast_call c = {b, {&own, results, key, mean, lo, hi}};
     tide_pool_run(b->pool, (results->n_series + FORECAST_CHUNK - 1) / FORECAST_CHUNK, forecast_item, &c);
     return TIDE_OK;
 }

@@ -409,9 +409,10 @@ static tide_status forecast(void *self, const tide_forecast_spec *spec, const ti
     smallest(b, &bytes, &sm);
     size_t tiles = (results->n_series + TIDE_TILE_WIDTH - 1) / TIDE_TILE_WIDTH;
     size_t most = tide_device_tiles_max(tiles, alive(b), sm) * TIDE_TILE_WIDTH;
+    tide_forecast_spec own = tide_backend_forecast_spec(spec, results);
     call c = {.b = b,
               .work = &forecast_work,
-              .forecast = spec,
+              .forecast = &own,
               .models = results,
               .key = key,
               .mean = mean,

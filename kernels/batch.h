@@ -174,6 +174,7 @@ typedef struct tide_forecast_spec {
     int32_t intervals;            /* tide_intervals */
     int32_t paths;                /* of a simulation */
     int32_t bias_adjust;          /* 1: point forecasts of Box-Cox members are means, not medians */
+    int32_t no_arima;             /* 1: no member is an ARIMA model, simulations need no columns for one; the backends set it */
     uint64_t seed;                /* of a simulation: with the series' key (XXH3 of its id) it fixes every draw */
     double level[TIDE_LEVELS_MAX]; /* coverage in (0, 1), ascending */
 } tide_forecast_spec;

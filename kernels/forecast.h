@@ -31,20 +31,29 @@ typedef struct tide_forecast_out {
     size_t stride;
 } tide_forecast_out;
 
+/* Columns that the simulation of a path needs, whatever the members are. */
+TIDE_FN size_t tide_path_columns(const tide_forecast_spec *spec) {
+    size_t m = (size_t)spec->season, h = (size_t)spec->horizon, seasons = m <= 1 ? 0 : m < h ? m : h;
+    size_t arima = spec->no_arima ? 0 : tide_arima_path_columns(spec->season, spec->horizon);
+    return TIDE_PATH_SEASONS + (seasons > arima ? seasons : arima);
+}
+
+/* Doubles between the lattices of two members in a simulation. */
+TIDE_FN size_t tide_path_lattice(const tide_forecast_spec *spec) {
+    return spec->no_arima ? 0 : tide_arima_ahead_size(spec->season) + 1;
+}
+
 /* Doubles of workspace that tide_forecast_series needs for a series of at most n_members members. Simulated: the
  * paths, then a lattice for each member, then what one needs to start. */
 TIDE_FN size_t tide_forecast_workspace(const tide_forecast_spec *spec, int n_members) {
-    size_t h = (size_t)spec->horizon, m = (size_t)spec->season,
-           members = n_members > 0 ? (size_t)n_members : 1;
+    size_t h = (size_t)spec->horizon, members = n_members > 0 ? (size_t)n_members : 1;
     size_t arima_size = tide_arima_forecast_size(spec->season), means = 2 * h + arima_size;
     if (spec->n_levels == 0)
         return means;
     if (spec->intervals == TIDE_INTERVALS_CLOSED)
         return h * (2 * members + 3) + arima_size;
-    size_t seasons = m <= 1 ? 0 : m < h ? m : h, arima = tide_arima_path_columns(spec->season, spec->horizon);
-    size_t columns = TIDE_PATH_SEASONS + (seasons > arima ? seasons : arima);
-    size_t paths = (size_t)(spec->paths > 0 ? spec->paths : 1) * columns + members * (tide_arima_ahead_size(spec->season) + 1) +
-                   tide_arima_moments_size(spec->season);
+    size_t paths = (size_t)(spec->paths > 0 ? spec->paths : 1) * tide_path_columns(spec) + members * tide_path_lattice(spec) +
+                   (spec->no_arima ? 0 : tide_arima_moments_size(spec->season));
     return paths > means ? paths : means;
 }
 
@@ -249,14 +258,12 @@ TIDE_FN int tide_limits_closed(const tide_forecast_spec *spec, const tide_member
 TIDE_FN int tide_limits_simulated(const tide_forecast_spec *spec, const tide_member_view *members, int n,
                                   uint64_t key, tide_column at, tide_forecast_out out) {
     int m = spec->season, seasons = m <= 1 ? 0 : m < spec->horizon ? m : spec->horizon;
-    size_t horizon = (size_t)spec->horizon, lattice = tide_arima_ahead_size(m);
-    size_t arima = tide_arima_path_columns(m, spec->horizon);
-    size_t columns = TIDE_PATH_SEASONS + ((size_t)seasons > arima ? (size_t)seasons : arima);
+    size_t horizon = (size_t)spec->horizon, lattice = tide_path_lattice(spec);
     int ok = spec->paths > 0;
     double total = tide_members_total(members, n);
     tide_paths w = {at, spec->paths, 0, 0, seasons, spec->seed, key};
-    size_t lattices_at = columns * (size_t)w.paths;
-    tide_column start = {tide_cell(at, lattices_at + (size_t)n * (lattice + 1)), at.stride};
+    size_t lattices_at = tide_path_columns(spec) * (size_t)w.paths;
+    tide_column start = {tide_cell(at, lattices_at + (size_t)n * lattice), at.stride};
     for (int h = 0; ok && h <= spec->horizon; ++h) { /* step 0 sets the states */
         double share = 0.0;
         w.to = 0;
@@ -265,16 +272,16 @@ TIDE_FN int tide_limits_simulated(const tide_forecast_spec *spec, const tide_mem
             tide_arima_model a;
             memset(&s, 0, sizeof s); /* the one that is not the member's */
             memset(&a, 0, sizeof a);
-            tide_column rest = {tide_cell(at, lattices_at + (size_t)j * (lattice + 1)), at.stride};
+            tide_column rest = {tide_cell(at, lattices_at + (size_t)j * lattice), at.stride};
             int is_arima = tide_arima_model_of(&members[j], m, &a);
-            if (!is_arima && !tide_smoother_of(&members[j], m, &s))
+            if (is_arima ? spec->no_arima : !tide_smoother_of(&members[j], m, &s))
                 return 0;
             share += members[j].weight;
             w.from = w.to;
             w.to = j + 1 == n ? w.paths : (int)(share / total * (double)w.paths + 0.5);
             if (is_arima) {
                 tide_arima_ahead gains = tide_arima_ahead_place(m, rest);
-                double *F = tide_cell(rest, lattice);
+                double *F = tide_cell(rest, lattice - 1);
                 if (h == 0) {
                     tide_arima_paths_start(&a, &w, spec->horizon, start, &gains);
                 } else {

@@ -214,7 +214,7 @@ static inline tide_forecast_spec case_forecast_spec(const backend_case *c, int i
     s.level[0] = 0.8;
     s.level[1] = 0.95;
     s.intervals = intervals;
-    s.paths = 30; /* so few that a fit needs more memory than a forecast */
+    s.paths = 200;
     s.seed = 42;
     return s;
 }
