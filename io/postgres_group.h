@@ -8,14 +8,14 @@
  * infinity and NULL behind the good ones; then the bits of the value. Rows that are equal in all of these cannot be told
  * apart, so that the result depends on the set of rows alone: not on readers, their number or their pace.
  *
- * Memory: the budget, plus TIDE_PG_CHUNK_BYTES a part and reader, plus some three times the part being sorted, by each
- * reader (a part is below TIDE_PG_PART_MOST_BYTES, or one series). */
+ * Memory: the budget, plus TIDE_PG_CHUNK_BYTES a part and reader, plus some four times the part being sorted, by each
+ * sorter (a part is below TIDE_PG_PART_MOST_BYTES, or one series). */
 #ifndef TIDE_POSTGRES_GROUP_H
 #define TIDE_POSTGRES_GROUP_H
 
 #include "io/postgres_block.h"
 
-enum { TIDE_PG_CHUNK_BYTES = 32768, TIDE_PG_PART_BYTES = 4 << 20, TIDE_PG_PART_MOST_BYTES = 32 << 20,
+enum { TIDE_PG_CHUNK_BYTES = 32768, TIDE_PG_PART_BYTES = 4 << 20, TIDE_PG_PART_MOST_BYTES = 16 << 20,
        TIDE_PG_PARTS_MOST = 256 };
 
 typedef struct tide_pg_group tide_pg_group;
