@@ -6,7 +6,6 @@
  * Cuts are compared by a word each: the 8 bytes behind what all of them begin with, big-endian, zeros behind their end. Words
  * are in the order of the keys, but for keys of one word, which are compared as a whole. */
 #include "io/postgres_group.h"
-#include "io/postgres_sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 typedef struct chunk {
     struct chunk *next;
     unsigned char *bytes; /* NULL: on disk */
-    size_t n;
+    size_t n, unit;
     uint64_t at;
 } chunk;
 
@@ -351,7 +350,10 @@ static void part_append(part *to, part *from) {
     *from = (part){NULL, NULL, 0};
 }
 
-void tide_pg_scatter_commit(tide_pg_scatter *s) {
+void tide_pg_scatter_commit(tide_pg_scatter *s, size_t unit) {
+    for (size_t i = 0; i <= s->cut->n; ++i)
+        for (chunk *c = s->parts[i].first; c; c = c->next)
+            c->unit = unit;
     for (size_t i = 0; i <= s->cut->n; ++i)
         part_append(&s->group->parts[i], &s->parts[i]);
 }
@@ -532,19 +534,40 @@ tide_status tide_pg_group_finish(tide_pg_group *group, size_t *n_parts, tide_err
     return TIDE_OK;
 }
 
-tide_status tide_pg_group_sort(tide_pg_group *group, size_t number, tide_pg_blocks *out, tide_error *err) {
+/* Puts the chunks in the order of their units. They nearly are: readers commit units as they come. */
+static void order_chunks(part *p) {
+    chunk *sorted = NULL, *end = NULL;
+    for (chunk *c = p->first, *next; c; c = next) {
+        next = c->next;
+        if (!end || end->unit <= c->unit) {
+            c->next = NULL;
+            if (end)
+                end->next = c;
+            else
+                sorted = c;
+            end = c;
+            continue;
+        }
+        chunk **at = &sorted;
+        while ((*at)->unit <= c->unit)
+            at = &(*at)->next;
+        c->next = *at;
+        *at = c;
+    }
+    p->first = sorted;
+    p->last = end;
+}
+
+tide_status tide_pg_group_sort(tide_pg_group *group, size_t number, tide_pg_sorter *sorter, tide_pg_blocks *out,
+                               tide_error *err) {
     part *p = &group->parts[number];
-    unsigned char *bytes = malloc(p->bytes + 1);
+    unsigned char *bytes = tide_pg_sorter_room(sorter, (size_t)p->bytes + 1);
     if (!bytes)
         return no_memory(err);
     size_t used = 0;
-    tide_status status = TIDE_OK;
-    for (const chunk *c = p->first; c && status == TIDE_OK; used += c->n, c = c->next)
-        status = chunk_read(group, c, bytes + used, err);
-    if (status == TIDE_OK) {
-        part_clear(group, p);
-        status = tide_pg_sort_records(group->shape, bytes, used, out, err);
-    }
-    free(bytes);
-    return status;
+    order_chunks(p);
+    for (const chunk *c = p->first; c; used += c->n, c = c->next)
+        TIDE_TRY(chunk_read(group, c, bytes + used, err));
+    part_clear(group, p);
+    return tide_pg_sort_records(sorter, group->shape, used, out, err);
 }

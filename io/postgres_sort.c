@@ -98,7 +98,28 @@ static int by_time(const void *a, const void *b) {
     return (p > q) - (p < q);
 }
 
-static tide_status number_rows(sorting *o, const unsigned char *records, size_t n_bytes, tide_error *err) {
+static void *room(struct tide_pg_sorter_room *r, size_t n) {
+    if (n > r->size) {
+        free(r->at);
+        r->at = malloc(n + n / 8);
+        r->size = r->at ? n + n / 8 : 0;
+    }
+    return r->at;
+}
+
+unsigned char *tide_pg_sorter_room(tide_pg_sorter *sorter, size_t n) {
+    return room(&sorter->records, n);
+}
+
+void tide_pg_sorter_free(tide_pg_sorter *sorter) {
+    free(sorter->records.at);
+    free(sorter->rows.at);
+    free(sorter->numbers.at);
+    *sorter = (tide_pg_sorter){{NULL, 0}, {NULL, 0}, {NULL, 0}};
+}
+
+static tide_status number_rows(sorting *o, tide_pg_sorter *sorter, const unsigned char *records, size_t n_bytes,
+                               tide_error *err) {
     size_t n = 0, n_rows = 0;
     for (size_t at = 0; at < n_bytes; at += tide_pg_record_bytes(records + at)) {
         ++n;
@@ -106,8 +127,8 @@ static tide_status number_rows(sorting *o, const unsigned char *records, size_t 
     }
     if (n_rows >= UINT32_MAX)
         return tide_fail(err, TIDE_INPUT, "postgres: more than 4,294,967,294 rows of one id");
-    o->series_of = malloc((n + 1) * sizeof *o->series_of);
-    o->items = malloc((n_rows + 1) * sizeof *o->items);
+    o->series_of = room(&sorter->numbers, (n + 1) * sizeof *o->series_of);
+    o->items = room(&sorter->rows, (n_rows + 1) * sizeof *o->items);
     if (!o->series_of || !o->items)
         return no_memory(err);
     n = 0;
@@ -180,17 +201,16 @@ static tide_status put_series(const tide_pg_shape *shape, const series *s, item 
     return TIDE_OK;
 }
 
-tide_status tide_pg_sort_records(const tide_pg_shape *shape, const unsigned char *records, size_t n_bytes,
-                                 tide_pg_blocks *out, tide_error *err) {
+tide_status tide_pg_sort_records(tide_pg_sorter *sorter, const tide_pg_shape *shape, size_t n_bytes, tide_pg_blocks *out,
+                                 tide_error *err) {
     sorting o = {NULL, 0, 0, NULL, 0, NULL, NULL};
-    tide_status status = number_rows(&o, records, n_bytes, err);
+    const unsigned char *records = sorter->records.at;
+    tide_status status = number_rows(&o, sorter, records, n_bytes, err);
     if (status == TIDE_OK)
         status = place_rows(&o, records, n_bytes, err);
     for (size_t i = 0; i < o.n && status == TIDE_OK; ++i)
         status = put_series(shape, &o.all[i], o.items + o.all[i].at, out, err);
     free(o.all);
     free(o.slot);
-    free(o.series_of);
-    free(o.items);
     return status;
 }

@@ -51,8 +51,19 @@ static inline int tide_pg_key_compare(const unsigned char *a, uint32_t a_length,
     return c ? c : (a_length > b_length) - (a_length < b_length);
 }
 
-/* Appends the n bytes of records to *out, in order. */
-tide_status tide_pg_sort_records(const tide_pg_shape *shape, const unsigned char *records, size_t n_bytes,
-                                 tide_pg_blocks *out, tide_error *err);
+/* Memory for sorting, used again from part to part: a thread's own. Zeroed to begin with. */
+typedef struct tide_pg_sorter {
+    struct tide_pg_sorter_room {
+        void *at;
+        size_t size;
+    } records, rows, numbers;
+} tide_pg_sorter;
+
+/* Room for the n bytes of a part's records; NULL when memory is short. */
+unsigned char *tide_pg_sorter_room(tide_pg_sorter *sorter, size_t n);
+/* Appends the n bytes of records that are in the sorter's room to *out, in order. */
+tide_status tide_pg_sort_records(tide_pg_sorter *sorter, const tide_pg_shape *shape, size_t n_bytes, tide_pg_blocks *out,
+                                 tide_error *err);
+void tide_pg_sorter_free(tide_pg_sorter *sorter);
 
 #endif

@@ -29,6 +29,7 @@ typedef struct reader {
     int number, started, epoch, failures;
     tide_pg pg; /* conn NULL: not joined */
     tide_pg_scatter *scatter;
+    tide_pg_sorter sorter;
     range *range; /* being read */
 } reader;
 
@@ -184,7 +185,7 @@ static tide_status scatter_unit(reader *r, size_t number, int round, tide_error 
     TIDE_TRY(tide_pg_scatter_close(r->scatter, err));
     pthread_mutex_lock(&w->lock);
     if (w->round == round) {
-        tide_pg_scatter_commit(r->scatter);
+        tide_pg_scatter_commit(r->scatter, number);
         ++w->done_units;
     }
     pthread_cond_broadcast(&w->changed);
@@ -288,7 +289,7 @@ static tide_status sort_part(reader *r, size_t number, tide_error *err) {
     tide_pg_work *w = r->work;
     tide_pg_blocks sorted = {NULL, NULL, 0};
     tide_pg_close(&r->pg);
-    tide_status status = tide_pg_group_sort(w->group, number, &sorted, err);
+    tide_status status = tide_pg_group_sort(w->group, number, &r->sorter, &sorted, err);
     pthread_mutex_lock(&w->lock);
     w->ranges[number].blocks = sorted;
     w->ranges[number].epoch = w->group_epoch;
@@ -349,6 +350,7 @@ static void *read_all(void *self) {
             r->failures = 0;
         r->range = NULL;
     }
+    tide_pg_sorter_free(&r->sorter);
     tide_pg_close(&r->pg);
     return NULL;
 }
