@@ -237,8 +237,8 @@ ends 0 '1  cannot be read: .*gen-000001' "an earlier generation that is damaged 
 airline='ARIMA\(0,1,1\)\(0,1,1\)\[12\]'
 grep -E 'unique_id|^S000000[25],' d.csv >two.csv
 "$tidemill" fit two.csv --store airline --freq M --models arima --arima-order 0,1,1 --arima-seasonal 0,1,1 --quiet >out 2>err || bad "a fit of ARIMA"
-ends 0 "\"form\": \"$airline" "inspect as JSON names the order of an ARIMA model" "$tidemill" inspect airline --id S0000002 --format json
-ends 0 "^ +arima $airline" "so does the history of an id" "$tidemill" inspect airline --id S0000002
+ends 0 "\"form\": \"$airline" "inspect as JSON names the order of an ARIMA model" "$tidemill" inspect airline --id S0000005 --format json
+ends 0 "^ +arima $airline" "so does the history of an id" "$tidemill" inspect airline --id S0000005
 ends 2 "'xml' is not one of text, csv, json" "inspect in a format that there is not" "$tidemill" inspect s --format xml
 ends 0 '^20.* ok .* 2015-01-01\.\.2024-12-01 +3$' "runs lists the runs of a store" "$tidemill" runs s
 "$tidemill" runs s --format csv >got 2>err && python3 - 2>err <<'PY' && ok "and as CSV" || bad "and as CSV"
