@@ -2,19 +2,20 @@
 # How fast rows come out of PostgreSQL, as ratios to psql's COPY TO STDOUT (FORMAT binary) > /dev/null with as many
 # connections in the same run: by an index, without one, text and integer ids, a packed table, one day's increment.
 #
-# usage: bench/postgres.sh [SERIES [DAYS [REPEATS]]]        (100000, 200, 3)
+# usage: bench/postgres.sh [SERIES [DAYS [REPEATS [CASES]]]]        (100000, 200, 3, all: a regular expression)
 #
 # The tables lie by id, as one load makes them, but for by_day, which lies by time, as nightly appends make it. psql reads
-# halves of the ids by two connections. Medians of the repeats, psql and ours in turn; bench_postgres reads into nothing, and
-# once through intake. Prints rows of bench/results.csv on stdout (APPEND=FILE also appends them there), and what is done on stderr. The
+# halves of the ids by two connections. psql and ours take turns, in alternating order: medians of the repeats, the median of the
+# ratios of pairs, the ratio of the best, and the processor time of both clients, which a busy machine stretches less.
+# bench_postgres reads into nothing, and once through intake. Prints rows of bench/results.csv on stdout (APPEND=FILE also appends them there), and what is done on stderr. The
 # private server of tests/with_postgres.sh runs on the same machine and takes most of its processors: ratios say more than
 # seconds. PG_EXTRA="-c shared_buffers=2GB" keeps the tables in memory.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-series=${1:-100000} days=${2:-200} repeats=${3:-3}
+series=${1:-100000} days=${2:-200} repeats=${3:-3} cases=${4:-.}
 if [ -z "${TIDE_TEST_PG_URL:-}" ]; then
     export PG_EXTRA=${PG_EXTRA:--c shared_buffers=1GB -c maintenance_work_mem=256MB}
-    exec "$root/tests/with_postgres.sh" "$0" "$series" "$days" "$repeats"
+    exec "$root/tests/with_postgres.sh" "$0" "$series" "$days" "$repeats" "$cases"
 fi
 reader=$root/build/bench_postgres
 [ -x "$reader" ] || { echo "bench: no $reader; build first: ninja -C build bench_postgres" >&2; exit 1; }
@@ -43,10 +44,8 @@ sql "ALTER TABLE packed ADD PRIMARY KEY (unique_id)"
 for t in by_int by_text plain_int plain_text by_day packed; do sql "VACUUM ANALYZE $t"; done
 half_text=item_$(printf '%08d' $((series / 2))) half_int=$((series / 2))
 
-now() { date +%s.%N; }
-copy() { # copy CONNECTIONS TABLE COLUMNS HALF TAIL: psql's seconds
-    local start
-    start=$(now)
+TIMEFORMAT='%R %U %S'
+copy_all() { # copy_all CONNECTIONS TABLE COLUMNS HALF TAIL
     if [ "$1" = 1 ]; then
         psql -qX "$url" -c "COPY (SELECT $3 FROM $2 $5) TO STDOUT (FORMAT binary)" >/dev/null
     else
@@ -54,12 +53,12 @@ copy() { # copy CONNECTIONS TABLE COLUMNS HALF TAIL: psql's seconds
         psql -qX "$url" -c "COPY (SELECT $3 FROM $2 WHERE NOT ($4) $5) TO STDOUT (FORMAT binary)" >/dev/null
         wait $!
     fi
-    awk -v a="$start" -v b="$(now)" 'BEGIN { printf "%.3f\n", b - a }'
 }
-ours() { # ours TABLE OPTIONS...: our seconds; how in $work/how
-    "$reader" "$url" "$1" - "${@:2}" >"$work/out"
+# Both give seconds and the processor time of the client.
+copy() { { time copy_all "$@"; } 2>&1 | awk '{ print $1, $2 + $3 }'; }
+ours() { # ours TABLE OPTIONS...; how in $work/how
+    { time "$reader" "$url" "$1" - "${@:2}" >"$work/out"; } 2>&1 | awk '{ print $1, $2 + $3 }'
     sed -n 's/.* how //p' "$work/out" >"$work/how"
-    sed -n 's/.* seconds \([0-9.]*\) .*/\1/p' "$work/out"
 }
 median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 quotient() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
@@ -68,18 +67,29 @@ quotient() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 against() {
     local name="$1, $2 connection$([ "$2" = 1 ] || echo s)" c=$2 table=$3 columns=$4 half=$5 tail=$6 values=$7 a b
     shift 7
-    : >"$work/psql" && : >"$work/ours"
+    seconds_of_ours=''
+    [[ $name =~ $cases ]] || return 0
+    : >"$work/psql.2" && : >"$work/ours.2"
     copy "$c" "$table" "$columns" "$half" "$tail" >/dev/null # warm
-    for _ in $(seq "$repeats"); do
-        copy "$c" "$table" "$columns" "$half" "$tail" >>"$work/psql"
-        ours "$table" connections="$c" "$@" >>"$work/ours"
+    for i in $(seq "$repeats"); do
+        ((i % 2)) || ours "$table" connections="$c" "$@" >>"$work/ours.2"
+        copy "$c" "$table" "$columns" "$half" "$tail" >>"$work/psql.2"
+        ((i % 2 == 0)) || ours "$table" connections="$c" "$@" >>"$work/ours.2"
     done
+    for a in psql ours; do
+        cut -d' ' -f1 "$work/$a.2" >"$work/$a"
+        cut -d' ' -f2 "$work/$a.2" >"$work/$a.cpu"
+    done
+    paste -d' ' "$work/ours" "$work/psql" | awk '{ print $1 / $2 }' >"$work/ratios"
     a=$(median "$work/psql") b=$(median "$work/ours")
-    say "$name: psql $a s, ours $b s ($(cat "$work/how"))"
+    say "$name: psql $a s, ours $b s, $(median "$work/ratios") times ($(cat "$work/how"))"
     out "${name//,/}" "psql" "$a" s
     out "${name//,/}" "ours" "$b" s
     out "${name//,/}" "rate" "$(awk -v n="$values" -v s="$b" 'BEGIN { printf "%.0f", n / s }')" rows/s
-    out "${name//,/}" "ours to psql" "$(quotient "$b" "$a")" x
+    out "${name//,/}" "ours to psql" "$(awk -v r="$(median "$work/ratios")" 'BEGIN { printf "%.2f", r }')" x
+    out "${name//,/}" "best to best" "$(quotient "$(sort -n "$work/ours" | head -1)" "$(sort -n "$work/psql" | head -1)")" x
+    out "${name//,/}" "psql processor" "$(median "$work/psql.cpu")" s
+    out "${name//,/}" "ours processor" "$(median "$work/ours.cpu")" s
     seconds_of_ours=$b
 }
 
@@ -91,18 +101,21 @@ for c in 1 2; do
     against "int without index" $c plain_int "$columns" "ctid < '($((rows / 320)),0)'" "" "$rows"
     plain=$seconds_of_ours
     against "text without index" $c plain_text "$columns" "ctid < '($((rows / 300)),0)'" "" "$rows"
-    out "text to int without index $c" "ours" "$(quotient "$seconds_of_ours" "$plain")" x
+    if [ -n "$seconds_of_ours" ] && [ -n "$plain" ]; then
+        out "text to int without index $c" "ours" "$(quotient "$seconds_of_ours" "$plain")" x
+    fi
     against "text by day" $c by_day "$columns" "ctid < '($((rows / 300)),0)'" "" "$rows"
     against "packed" $c packed "unique_id, ds, values" "unique_id <= $half_int" "ORDER BY 1" "$rows" packed=D y=values
 done
-b=$(ours by_text connections=2 intake=D)
+seconds() { ours "$@" | cut -d' ' -f1; }
+b=$(seconds by_text connections=2 intake=D)
 out "text by index 2 connections through intake" "ours" "$b" s
 say "through intake: $b s"
 after=$((19723 + days - 2)) # all but the last day
-b=$(ours by_day connections=2 after=$after)
+b=$(seconds by_day connections=2 after=$after)
 out "one day by an index on ds" "ours" "$b" s
 say "one day's increment by an index on ds: $b s, $(cat "$work/how")"
-b=$(ours plain_text connections=2 after=$after)
+b=$(seconds plain_text connections=2 after=$after)
 out "one day without index" "ours" "$b" s
 say "one day's increment without an index: $b s, $(cat "$work/how")"
 sql "DROP TABLE by_int, by_text, plain_int, plain_text, by_day, packed"

@@ -108,10 +108,11 @@ static tide_status json_series(const tide_store *store, const tide_store_info *i
     fputs(", \"members\": [", stdout);
     for (int32_t j = 0; j < s.n_members; ++j) {
         tide_member m;
+        char form[TIDE_FORM_TEXT];
         TIDE_TRY(tide_store_member(store, &s, j, &m, err));
         printf("%s{\"family\": \"%s\", \"form\": \"%s\", \"converged\": %s, \"n_params\": %d", j ? ", " : "",
-               tide_family_name(m.family), tide_form_name(m.family, m.form), m.converged ? "true" : "false",
-               m.n_params);
+               tide_family_name(m.family), tide_form_text(m.family, m.form, info->season, form, sizeof form),
+               m.converged ? "true" : "false", m.n_params);
         put_json_number("weight", m.weight);
         put_json_number("loglik", m.loglik);
         put_json_number("aicc", aicc(&m, s.n_obs, info->season));

@@ -174,8 +174,9 @@ static void put_model(const version *v) {
             fputs(" (damaged)", stdout);
             return;
         }
-        printf("%s%s%s%s %.3g", j ? " + " : "", tide_family_name(m.family),
-               *tide_form_name(m.family, m.form) ? " " : "", tide_form_name(m.family, m.form), m.weight);
+        char form[TIDE_FORM_TEXT];
+        tide_form_text(m.family, m.form, v->info.season, form, sizeof form);
+        printf("%s%s%s%s %.3g", j ? " + " : "", tide_family_name(m.family), *form ? " " : "", form, m.weight);
     }
 }
 

@@ -118,6 +118,7 @@ static tide_status write_all(writing *w, const tide_cli_write_back *how, const t
                                        .table = how->table,
                                        .parameters = how->parameters,
                                        .ds_kind = w->f.info.ds_kind,
+                                       .season = w->f.info.season,
                                        .n_levels = w->f.spec.n_levels,
                                        .level = w->f.spec.level,
                                        .run_id = w->f.info.run_id,

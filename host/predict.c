@@ -63,6 +63,42 @@ static tide_status load_members(const tide_store *store, const tide_series_model
     return TIDE_OK;
 }
 
+/* The kernel by the instructions of this processor: with baseline ones every fma is a call of libm, which takes as long as
+ * all else of an interval. The bits are the same, as everywhere. */
+typedef struct forecast_job {
+    const tide_forecast_spec *spec;
+    const tide_member_view *members;
+    int n;
+    uint64_t key;
+    tide_forecast_work work;
+    tide_forecast_out out;
+} forecast_job;
+
+#define FORECAST(name)                                                                                                \
+    static void name(const forecast_job *j) {                                                                         \
+        tide_forecast_series(j->spec, j->members, j->n, j->key, j->work, j->out);                                     \
+    }
+
+FORECAST(forecast_baseline)
+#if defined(__x86_64__)
+__attribute__((target("avx2,fma,bmi2"))) FORECAST(forecast_avx2)
+__attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,fma,bmi2"))) FORECAST(forecast_avx512)
+#endif
+
+static void forecast(const forecast_job *job) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+        forecast_avx512(job);
+        return;
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        forecast_avx2(job);
+        return;
+    }
+#endif
+    forecast_baseline(job);
+}
+
 tide_status tide_store_forecast(const tide_store *store, int64_t row, const tide_forecast_spec *spec,
                                 double *mean, double *lo, double *hi, tide_error *err) {
     tide_series_model series = {0};
@@ -80,9 +116,12 @@ tide_status tide_store_forecast(const tide_store *store, int64_t row, const tide
         status = load_members(store, &series, width, rows, views, err);
     }
     if (status == TIDE_OK) {
-        tide_forecast_work work = {rows + members * width, 1};
-        tide_forecast_out out = {mean, lo, hi, 1};
-        tide_forecast_series(spec, views, series.n_members, series.key, work, out);
+        forecast(&(forecast_job){.spec = spec,
+                                 .members = views,
+                                 .n = series.n_members,
+                                 .key = series.key,
+                                 .work = {rows + members * width, 1},
+                                 .out = {mean, lo, hi, 1}});
     }
     free(rows);
     free(views);

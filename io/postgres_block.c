@@ -121,6 +121,15 @@ tide_status tide_pg_block_add(tide_pg_block *b, const tide_pg_shape *shape, cons
     return TIDE_OK;
 }
 
+void tide_pg_block_repeat(tide_pg_block *b, int64_t ds, double y) {
+    size_t i = b->n++;
+    ds_of(b)[i] = ds;
+    y_of(b)[i] = y;
+    fault_of(b)[i] = TIDE_ROW_GOOD;
+    id_at_of(b)[i] = id_at_of(b)[i - 1];
+    id_length_of(b)[i] = id_length_of(b)[i - 1];
+}
+
 tide_status tide_pg_block_save(tide_pg_block *b, tide_pg_disk *disk, tide_error *err) {
     size_t n = COLUMN_BYTES * (size_t)ROWS;
     char *more = realloc(b->bytes, b->used + n);

@@ -29,6 +29,8 @@ int tide_pg_block_full(const tide_pg_block *block);
 /* Appends a row to a block that is not full. */
 tide_status tide_pg_block_add(tide_pg_block *block, const tide_pg_shape *shape, const tide_pg_row *row,
                               tide_error *err);
+/* Appends a good row with the id of the row before, which is in the block and has a good id, to a block that is not full. */
+void tide_pg_block_repeat(tide_pg_block *block, int64_t ds, double y);
 tide_status tide_pg_block_save(tide_pg_block *block, tide_pg_disk *disk, tide_error *err);
 tide_status tide_pg_block_load(tide_pg_block *block, tide_pg_disk *disk, tide_error *err);
 /* Borrows the block's columns; line is the caller's. */

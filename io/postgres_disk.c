@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HOLES_FROM_BYTES (UINT64_C(1) << 30)
+
 tide_status tide_pg_disk_init(tide_pg_disk *disk, tide_error *err) {
     disk->fd = -1;
     disk->end = 0;
@@ -64,8 +66,9 @@ tide_status tide_pg_disk_read(tide_pg_disk *disk, uint64_t at, void *out, size_t
 
 void tide_pg_disk_forget(tide_pg_disk *disk, uint64_t at, uint64_t n) {
 #ifdef FALLOC_FL_PUNCH_HOLE
-    /* Where the file system cannot, the space is free again when the file is closed. */
-    if (n && fallocate(disk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n) != 0)
+    /* Where the file system cannot, the space is free again when the file is closed; as long as the file is small, that
+     * will do, and holes would cost as much time as reading. */
+    if (n && disk->end >= HOLES_FROM_BYTES && fallocate(disk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n) != 0)
         return;
 #else
     (void)disk, (void)at, (void)n;

@@ -205,7 +205,9 @@ tide_status tide_write_back_rows(const tide_write_back *w, FILE *f, const tide_w
 tide_status tide_write_back_member(const tide_write_back *w, FILE *f, const tide_series_model *series, int32_t j,
                                    const tide_member *m, tide_error *err) {
     unsigned char part[MORE_BYTES], *p;
-    const char *family = tide_family_name(m->family), *form = tide_form_name(m->family, m->form);
+    char form[TIDE_FORM_TEXT];
+    const char *family = tide_family_name(m->family);
+    tide_form_text(m->family, m->form, w->o.season, form, sizeof form);
     TIDE_TRY(check_id(w, series->id, series->id_length, err));
     p = tide_pg_put32(tide_pg_put16(part, 11), (uint32_t)series->id_length);
     fwrite(part, 1, (size_t)(p - part), f);

@@ -19,6 +19,7 @@ typedef struct tide_write_back_options {
     const char *url, *table;
     const char *parameters;  /* table of the models; NULL: none */
     tide_ds_kind ds_kind;
+    int32_t season;          /* of the store, which names of forms tell */
     int32_t n_levels;
     const double *level;     /* 0 .. 1 */
     const char *run_id;

@@ -1,9 +1,11 @@
 /* postgres_group.c - see postgres_group.h; sorting a part is in postgres_sort.c.
  *
- * A record: uint16 length of the key | uint8 id_odd | uint8 time_odd | int64 ds | double y | key, unaligned, native. A chunk
- * holds whole records. Part i takes the keys k with cut[i - 1] <= k < cut[i]; rows with a NULL id go to the last. */
+ * A chunk holds whole records (postgres_sort.h). Part i takes the keys k with cut[i - 1] <= k < cut[i]; rows with a NULL id
+ * go to the last.
+ *
+ * Cuts are compared by a word each: the 8 bytes behind what all of them begin with, big-endian, zeros behind their end. Words
+ * are in the order of the keys, but for keys of one word, which are compared as a whole. */
 #include "io/postgres_group.h"
-#include "io/postgres_sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,7 @@
 typedef struct chunk {
     struct chunk *next;
     unsigned char *bytes; /* NULL: on disk */
-    size_t n;
+    size_t n, unit;
     uint64_t at;
 } chunk;
 
@@ -25,6 +27,8 @@ typedef struct cuts {
     size_t n;
     unsigned char *bytes;
     uint32_t at[TIDE_PG_PARTS_MOST], length[TIDE_PG_PARTS_MOST];
+    uint32_t shared; /* bytes that all begin with */
+    uint64_t word[TIDE_PG_PARTS_MOST];
 } cuts;
 
 struct tide_pg_group {
@@ -48,6 +52,7 @@ struct tide_pg_scatter {
     size_t last_part;
     unsigned char last_key[64]; /* of the row before, when it is short */
     uint32_t last_length;
+    size_t run; /* place behind the head of the last row's record, in its part's open chunk; 0 = nothing to go on with */
     open_chunk open[TIDE_PG_PARTS_MOST + 1];
     part parts[TIDE_PG_PARTS_MOST + 1];
 };
@@ -66,6 +71,29 @@ typedef struct key_text {
 static int by_key(const void *a, const void *b) {
     const key_text *x = a, *y = b;
     return tide_pg_key_compare(x->bytes, x->length, y->bytes, y->length);
+}
+
+static uint64_t word_behind(const unsigned char *key, uint32_t length, uint32_t skip) {
+    uint64_t w = 0;
+    if (length >= skip + 8) {
+        memcpy(&w, key + skip, 8);
+        return __builtin_bswap64(w);
+    }
+    for (uint32_t i = skip; i < length; ++i)
+        w |= (uint64_t)key[i] << (56 - 8 * (i - skip));
+    return w;
+}
+
+static void note_words(cuts *cut) {
+    if (!cut->n)
+        return;
+    /* The first and the last: what they share, all between them do. */
+    const unsigned char *first = cut->bytes + cut->at[0], *last = cut->bytes + cut->at[cut->n - 1];
+    uint32_t shorter = cut->length[0] < cut->length[cut->n - 1] ? cut->length[0] : cut->length[cut->n - 1];
+    for (cut->shared = 0; cut->shared < shorter && first[cut->shared] == last[cut->shared];)
+        ++cut->shared;
+    for (size_t i = 0; i < cut->n; ++i)
+        cut->word[i] = word_behind(cut->bytes + cut->at[i], cut->length[i], cut->shared);
 }
 
 /* Takes up to `most` of the sorted keys, evenly, each once. A key that fills more than one part alone is cut off on both
@@ -94,10 +122,11 @@ static tide_status choose_cuts(cuts *cut, const key_text *key, size_t n, size_t 
         ++cut->n;
         last = at;
     }
+    note_words(cut);
     return TIDE_OK;
 }
 
-static size_t part_of(const cuts *cut, const unsigned char *key, uint32_t length) {
+static size_t part_of_bytes(const cuts *cut, const unsigned char *key, uint32_t length) {
     size_t low = 0, high = cut->n;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -107,6 +136,24 @@ static size_t part_of(const cuts *cut, const unsigned char *key, uint32_t length
             low = middle + 1;
     }
     return low;
+}
+
+/* guess: a part to look at first. */
+static size_t part_of(const cuts *cut, const unsigned char *key, uint32_t length, size_t guess) {
+    if (!cut->n || length < cut->shared || memcmp(key, cut->bytes + cut->at[0], cut->shared) != 0)
+        return part_of_bytes(cut, key, length);
+    uint64_t w = word_behind(key, length, cut->shared);
+    if ((guess == 0 || cut->word[guess - 1] < w) && (guess == cut->n || w < cut->word[guess]))
+        return guess;
+    size_t low = 0, high = cut->n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (w < cut->word[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low && cut->word[low - 1] == w ? part_of_bytes(cut, key, length) : low;
 }
 
 static tide_status cuts_of_texts(cuts *cut, const tide_pg_shape *shape, char *const *text, size_t n, size_t most,
@@ -201,6 +248,7 @@ tide_status tide_pg_scatter_make(tide_pg_group *group, tide_pg_scatter **out, ti
 }
 
 void tide_pg_scatter_discard(tide_pg_scatter *s) {
+    s->run = 0;
     for (size_t i = 0; i <= s->cut->n; ++i) {
         s->open[i].used = 0;
         part_clear(s->group, &s->parts[i]);
@@ -235,36 +283,56 @@ static tide_status make_room(tide_pg_scatter *s, size_t i, size_t n, tide_error 
 }
 
 static tide_status put_record(tide_pg_scatter *s, size_t i, const tide_pg_row *row, tide_error *err) {
-    size_t n = TIDE_PG_RECORD_HEAD + row->key_length;
+    size_t n = TIDE_PG_RECORD_HEAD + row->key_length + TIDE_PG_RECORD_ROW;
     open_chunk *open = &s->open[i];
     if (open->used + n > open->size)
         TIDE_TRY(make_room(s, i, n, err));
     unsigned char *to = open->bytes + open->used;
     uint16_t length = (uint16_t)row->key_length;
     memcpy(to, &length, 2);
-    to[2] = row->id_odd;
-    to[3] = row->time_odd;
-    memcpy(to + 4, &row->ds, 8);
-    memcpy(to + 12, &row->y, 8);
+    to[2] = tide_pg_record_odd(row);
+    to[3] = 1;
     memcpy(to + TIDE_PG_RECORD_HEAD, row->key, row->key_length);
+    memcpy(open->bytes + open->used + n - 16, &row->ds, 8);
+    memcpy(open->bytes + open->used + n - 8, &row->y, 8);
+    s->run = open->used + TIDE_PG_RECORD_HEAD;
     open->used += n;
     return TIDE_OK;
+}
+
+/* Adds a row with the id of the last one to that one's record; 0 when it needs a record of its own. */
+static int extend_record(tide_pg_scatter *s, const tide_pg_row *row) {
+    open_chunk *open = &s->open[s->last_part];
+    unsigned char *record = open->bytes + s->run - TIDE_PG_RECORD_HEAD;
+    if (record[2] != tide_pg_record_odd(row) || record[3] == TIDE_PG_RECORD_ROWS_MOST ||
+        open->used + TIDE_PG_RECORD_ROW > open->size)
+        return 0;
+    memcpy(open->bytes + open->used, &row->ds, 8);
+    memcpy(open->bytes + open->used + 8, &row->y, 8);
+    open->used += TIDE_PG_RECORD_ROW;
+    ++record[3];
+    return 1;
 }
 
 tide_status tide_pg_scatter_take(void *scatter, const tide_pg_row *row, tide_error *err) {
     tide_pg_scatter *s = scatter;
     uint32_t length = row->key_length;
-    if (row->id_odd == TIDE_PG_ID_NULL)
+    if (row->id_odd == TIDE_PG_ID_NULL) {
+        s->last_length = 0;
         return put_record(s, s->cut->n, row, err);
+    }
     if (length != s->last_length || !length || memcmp(row->key, s->last_key, length) != 0) {
-        s->last_part = part_of(s->cut, row->key, length);
+        s->last_part = part_of(s->cut, row->key, length, s->last_part);
         s->last_length = length <= sizeof s->last_key ? length : 0;
         memcpy(s->last_key, row->key, s->last_length);
+    } else if (s->run && extend_record(s, row)) {
+        return TIDE_OK;
     }
     return put_record(s, s->last_part, row, err);
 }
 
 tide_status tide_pg_scatter_close(tide_pg_scatter *s, tide_error *err) {
+    s->run = 0;
     for (size_t i = 0; i <= s->cut->n; ++i)
         TIDE_TRY(chunk_close(s->group, &s->open[i], &s->parts[i], err));
     return TIDE_OK;
@@ -282,7 +350,10 @@ static void part_append(part *to, part *from) {
     *from = (part){NULL, NULL, 0};
 }
 
-void tide_pg_scatter_commit(tide_pg_scatter *s) {
+void tide_pg_scatter_commit(tide_pg_scatter *s, size_t unit) {
+    for (size_t i = 0; i <= s->cut->n; ++i)
+        for (chunk *c = s->parts[i].first; c; c = c->next)
+            c->unit = unit;
     for (size_t i = 0; i <= s->cut->n; ++i)
         part_append(&s->group->parts[i], &s->parts[i]);
 }
@@ -355,8 +426,8 @@ static tide_status sample_keys(tide_pg_group *group, const part *p, key_text *ke
             ++records;
         size_t every = records / 16 + 1;
         for (size_t at = 0; status == TIDE_OK && at < c->n; at += tide_pg_record_bytes(buffer + at)) {
-            uint32_t length = (uint32_t)tide_pg_record_bytes(buffer + at) - TIDE_PG_RECORD_HEAD;
-            if (wanted++ % every || *n == most || buffer[at + 2] == TIDE_PG_ID_NULL)
+            uint32_t length = tide_pg_record_key_length(buffer + at);
+            if (wanted++ % every || *n == most || tide_pg_record_row(buffer + at).id_odd == TIDE_PG_ID_NULL)
                 continue;
             if (used + length > size) {
                 unsigned char *more = realloc(*keys, size = 2 * (used + length) + 65536);
@@ -392,7 +463,10 @@ static tide_status scatter_part(tide_pg_group *group, part *p, tide_pg_scatter *
         status = chunk_read(group, c, buffer, err);
         for (size_t at = 0; status == TIDE_OK && at < c->n; at += tide_pg_record_bytes(buffer + at)) {
             tide_pg_row row = tide_pg_record_row(buffer + at);
-            status = tide_pg_scatter_take(s, &row, err);
+            for (size_t i = 0; i < tide_pg_record_rows(buffer + at) && status == TIDE_OK; ++i) {
+                tide_pg_record_value(buffer + at, &row, i, &row.ds, &row.y);
+                status = tide_pg_scatter_take(s, &row, err);
+            }
         }
         p->first = c->next;
         if (!p->first)
@@ -460,19 +534,40 @@ tide_status tide_pg_group_finish(tide_pg_group *group, size_t *n_parts, tide_err
     return TIDE_OK;
 }
 
-tide_status tide_pg_group_sort(tide_pg_group *group, size_t number, tide_pg_blocks *out, tide_error *err) {
+/* Puts the chunks in the order of their units. They nearly are: readers commit units as they come. */
+static void order_chunks(part *p) {
+    chunk *sorted = NULL, *end = NULL;
+    for (chunk *c = p->first, *next; c; c = next) {
+        next = c->next;
+        if (!end || end->unit <= c->unit) {
+            c->next = NULL;
+            if (end)
+                end->next = c;
+            else
+                sorted = c;
+            end = c;
+            continue;
+        }
+        chunk **at = &sorted;
+        while ((*at)->unit <= c->unit)
+            at = &(*at)->next;
+        c->next = *at;
+        *at = c;
+    }
+    p->first = sorted;
+    p->last = end;
+}
+
+tide_status tide_pg_group_sort(tide_pg_group *group, size_t number, tide_pg_sorter *sorter, tide_pg_blocks *out,
+                               tide_error *err) {
     part *p = &group->parts[number];
-    unsigned char *bytes = malloc(p->bytes + 1);
+    unsigned char *bytes = tide_pg_sorter_room(sorter, (size_t)p->bytes + 1);
     if (!bytes)
         return no_memory(err);
     size_t used = 0;
-    tide_status status = TIDE_OK;
-    for (const chunk *c = p->first; c && status == TIDE_OK; used += c->n, c = c->next)
-        status = chunk_read(group, c, bytes + used, err);
-    if (status == TIDE_OK) {
-        part_clear(group, p);
-        status = tide_pg_sort_records(group->shape, bytes, used, out, err);
-    }
-    free(bytes);
-    return status;
+    order_chunks(p);
+    for (const chunk *c = p->first; c; used += c->n, c = c->next)
+        TIDE_TRY(chunk_read(group, c, bytes + used, err));
+    part_clear(group, p);
+    return tide_pg_sort_records(sorter, group->shape, used, out, err);
 }

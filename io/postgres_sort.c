@@ -2,7 +2,8 @@
  *
  * Ids are numbered by a hash table as they appear; the few different ones are sorted, and each row goes straight to its
  * series' place (a counting sort). Rows of a series mostly come in order of time already, which a look finds out; the
- * others are sorted by qsort. So a row costs some 50 ns, whatever the type and collation of its id. */
+ * others are sorted by qsort. Where rows lie by time, ids follow each other as they did the time before: who came after an id
+ * last is tried before the hash table. So a row costs some 20 ns, whatever the type and collation of its id. */
 #include "io/postgres_sort.h"
 #include "host/hash.h"
 
@@ -14,6 +15,7 @@ typedef struct series {
     uint8_t id_odd;
     uint32_t n, at; /* rows, and the first one's place */
     uint32_t number;
+    uint32_t next; /* the series that came after it last; UINT32_MAX = none so far */
     uint64_t hash;
 } series;
 
@@ -28,7 +30,7 @@ typedef struct sorting {
     size_t n, size;
     uint32_t *slot; /* [n_slots] number + 1; 0 = free */
     size_t n_slots;
-    uint32_t *series_of; /* [rows] */
+    uint32_t *series_of; /* [records] */
     item *items;         /* [rows] */
 } sorting;
 
@@ -73,7 +75,7 @@ static uint32_t series_of(sorting *o, const tide_pg_row *row) {
         if (o->all[i].hash == hash && same_id(&o->all[i], row))
             return i;
     }
-    o->all[o->n] = (series){row->key, row->key_length, row->id_odd, 0, 0, (uint32_t)o->n, hash};
+    o->all[o->n] = (series){row->key, row->key_length, row->id_odd, 0, 0, (uint32_t)o->n, UINT32_MAX, hash};
     o->slot[at] = (uint32_t)++o->n;
     return (uint32_t)o->n - 1;
 }
@@ -96,28 +98,55 @@ static int by_time(const void *a, const void *b) {
     return (p > q) - (p < q);
 }
 
-static tide_status number_rows(sorting *o, const unsigned char *records, size_t n_bytes, size_t *n_rows,
+static void *room(struct tide_pg_sorter_room *r, size_t n) {
+    if (n > r->size) {
+        free(r->at);
+        r->at = malloc(n + n / 8);
+        r->size = r->at ? n + n / 8 : 0;
+    }
+    return r->at;
+}
+
+unsigned char *tide_pg_sorter_room(tide_pg_sorter *sorter, size_t n) {
+    return room(&sorter->records, n);
+}
+
+void tide_pg_sorter_free(tide_pg_sorter *sorter) {
+    free(sorter->records.at);
+    free(sorter->rows.at);
+    free(sorter->numbers.at);
+    *sorter = (tide_pg_sorter){{NULL, 0}, {NULL, 0}, {NULL, 0}};
+}
+
+static tide_status number_rows(sorting *o, tide_pg_sorter *sorter, const unsigned char *records, size_t n_bytes,
                                tide_error *err) {
-    size_t n = 0;
-    for (size_t at = 0; at < n_bytes; at += tide_pg_record_bytes(records + at))
+    size_t n = 0, n_rows = 0;
+    for (size_t at = 0; at < n_bytes; at += tide_pg_record_bytes(records + at)) {
         ++n;
-    *n_rows = n;
-    if (n >= UINT32_MAX)
+        n_rows += tide_pg_record_rows(records + at);
+    }
+    if (n_rows >= UINT32_MAX)
         return tide_fail(err, TIDE_INPUT, "postgres: more than 4,294,967,294 rows of one id");
-    o->series_of = malloc((n + 1) * sizeof *o->series_of);
-    o->items = malloc((n + 1) * sizeof *o->items);
+    o->series_of = room(&sorter->numbers, (n + 1) * sizeof *o->series_of);
+    o->items = room(&sorter->rows, (n_rows + 1) * sizeof *o->items);
     if (!o->series_of || !o->items)
         return no_memory(err);
     n = 0;
     uint32_t last = UINT32_MAX;
     for (size_t at = 0; at < n_bytes; at += tide_pg_record_bytes(records + at)) {
         tide_pg_row row = tide_pg_record_row(records + at);
-        if (last == UINT32_MAX || !same_id(&o->all[last], &row))
-            last = series_of(o, &row);
-        if (last == UINT32_MAX)
-            return no_memory(err);
+        if (last == UINT32_MAX || !same_id(&o->all[last], &row)) {
+            uint32_t before = last;
+            last = before == UINT32_MAX ? UINT32_MAX : o->all[before].next;
+            if (last == UINT32_MAX || !same_id(&o->all[last], &row))
+                last = series_of(o, &row);
+            if (last == UINT32_MAX)
+                return no_memory(err);
+            if (before != UINT32_MAX)
+                o->all[before].next = last;
+        }
         o->series_of[n++] = last;
-        ++o->all[last].n;
+        o->all[last].n += (uint32_t)tide_pg_record_rows(records + at);
     }
     return TIDE_OK;
 }
@@ -136,7 +165,13 @@ static tide_status place_rows(sorting *o, const unsigned char *records, size_t n
     size_t i = 0;
     for (size_t from = 0; from < n_bytes; from += tide_pg_record_bytes(records + from)) {
         tide_pg_row row = tide_pg_record_row(records + from);
-        o->items[place[o->series_of[i++]]++] = (item){row.ds, row.y, row.time_odd};
+        item *to = &o->items[place[o->series_of[i]]];
+        size_t n = tide_pg_record_rows(records + from);
+        for (size_t k = 0; k < n; ++k) {
+            tide_pg_record_value(records + from, &row, k, &to[k].ds, &to[k].y);
+            to[k].time_odd = row.time_odd;
+        }
+        place[o->series_of[i++]] += (uint32_t)n;
     }
     free(place);
     return TIDE_OK;
@@ -154,25 +189,28 @@ static tide_status put_series(const tide_pg_shape *shape, const series *s, item 
         row.ds = rows[i].ds;
         row.y = rows[i].y;
         row.time_odd = rows[i].time_odd;
-        if (!out->last || tide_pg_block_full(out->last))
+        int full = !out->last || tide_pg_block_full(out->last);
+        if (i && !full && !row.id_odd && !row.time_odd) {
+            tide_pg_block_repeat(out->last, row.ds, row.y);
+            continue;
+        }
+        if (full)
             TIDE_TRY(tide_pg_blocks_grow(out, err));
         TIDE_TRY(tide_pg_block_add(out->last, shape, &row, err));
     }
     return TIDE_OK;
 }
 
-tide_status tide_pg_sort_records(const tide_pg_shape *shape, const unsigned char *records, size_t n_bytes,
-                                 tide_pg_blocks *out, tide_error *err) {
+tide_status tide_pg_sort_records(tide_pg_sorter *sorter, const tide_pg_shape *shape, size_t n_bytes, tide_pg_blocks *out,
+                                 tide_error *err) {
     sorting o = {NULL, 0, 0, NULL, 0, NULL, NULL};
-    size_t n_rows;
-    tide_status status = number_rows(&o, records, n_bytes, &n_rows, err);
+    const unsigned char *records = sorter->records.at;
+    tide_status status = number_rows(&o, sorter, records, n_bytes, err);
     if (status == TIDE_OK)
         status = place_rows(&o, records, n_bytes, err);
     for (size_t i = 0; i < o.n && status == TIDE_OK; ++i)
         status = put_series(shape, &o.all[i], o.items + o.all[i].at, out, err);
     free(o.all);
     free(o.slot);
-    free(o.series_of);
-    free(o.items);
     return status;
 }

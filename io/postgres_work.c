@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { STREAM_BLOCKS = 8, BLOCKS_LEAST = 4 };
+enum { STREAM_BLOCKS = 8, BLOCKS_LEAST = 4, SORTERS_MOST = 4 };
 
 typedef enum range_state { WAITING, READING, COMPLETE } range_state;
 
@@ -28,6 +29,7 @@ typedef struct reader {
     int number, started, epoch, failures;
     tide_pg pg; /* conn NULL: not joined */
     tide_pg_scatter *scatter;
+    tide_pg_sorter sorter;
     range *range; /* being read */
 } reader;
 
@@ -53,6 +55,7 @@ struct tide_pg_work {
     _Atomic uint64_t bytes, rows;
     tide_pg_block *lent;
     reader *readers;
+    int n_threads; /* readers, and behind them those who only sort */
 };
 
 /* --- state ----------------------------------------------------------------------------------------------- */
@@ -182,7 +185,7 @@ static tide_status scatter_unit(reader *r, size_t number, int round, tide_error 
     TIDE_TRY(tide_pg_scatter_close(r->scatter, err));
     pthread_mutex_lock(&w->lock);
     if (w->round == round) {
-        tide_pg_scatter_commit(r->scatter);
+        tide_pg_scatter_commit(r->scatter, number);
         ++w->done_units;
     }
     pthread_cond_broadcast(&w->changed);
@@ -235,11 +238,13 @@ typedef struct task {
     int round;
 } task;
 
-static task next_task(tide_pg_work *w) {
+static task next_task(reader *r) {
+    tide_pg_work *w = r->work;
     task t = {NOTHING, 0, 0};
+    int reads = r->number < w->options.readers;
     pthread_mutex_lock(&w->lock);
     while (!over(w)) {
-        if (w->grouping) {
+        if (w->grouping && reads) {
             if (w->next_unit < w->plan->n_units) {
                 t = (task){SCATTER, w->next_unit++, w->round};
                 break;
@@ -249,9 +254,9 @@ static task next_task(tide_pg_work *w) {
                 t.what = FINISH;
                 break;
             }
-        } else if (w->next_range == w->n_ranges) {
+        } else if (!w->grouping && w->next_range == w->n_ranges) {
             break;
-        } else if (w->next_range < w->leaving + w->window) {
+        } else if (!w->grouping && w->next_range < w->leaving + w->window) {
             t = (task){w->group ? SORT : READ, w->next_range++, 0};
             w->ranges[t.number].state = READING;
             break;
@@ -284,7 +289,7 @@ static tide_status sort_part(reader *r, size_t number, tide_error *err) {
     tide_pg_work *w = r->work;
     tide_pg_blocks sorted = {NULL, NULL, 0};
     tide_pg_close(&r->pg);
-    tide_status status = tide_pg_group_sort(w->group, number, &sorted, err);
+    tide_status status = tide_pg_group_sort(w->group, number, &r->sorter, &sorted, err);
     pthread_mutex_lock(&w->lock);
     w->ranges[number].blocks = sorted;
     w->ranges[number].epoch = w->group_epoch;
@@ -324,9 +329,9 @@ static int stay(reader *r) {
 static void *read_all(void *self) {
     reader *r = self;
     tide_pg_work *w = r->work;
-    if (!stay(r))
+    if (r->number < w->options.readers && !stay(r))
         return NULL;
-    for (task t = next_task(w); t.what != NOTHING; t = next_task(w)) {
+    for (task t = next_task(r); t.what != NOTHING; t = next_task(r)) {
         tide_error err = {TIDE_OK, ""};
         while (do_task(r, t, &err) != TIDE_OK) {
             if (!try_again(r, &err)) {
@@ -345,6 +350,7 @@ static void *read_all(void *self) {
             r->failures = 0;
         r->range = NULL;
     }
+    tide_pg_sorter_free(&r->sorter);
     tide_pg_close(&r->pg);
     return NULL;
 }
@@ -446,14 +452,19 @@ static tide_status init(tide_pg_work *w, tide_error *err) {
         return tide_fail(err, TIDE_MEMORY, "postgres: no mutex");
     TIDE_TRY(tide_pg_disk_init(&w->disk, err));
     w->ready = 1;
-    w->readers = calloc((size_t)w->options.readers, sizeof *w->readers);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    w->n_threads = w->options.readers;
+    if (w->plan->way == TIDE_PG_GROUP && w->n_threads < processors)
+        w->n_threads = processors < SORTERS_MOST ? (int)processors : SORTERS_MOST;
+    w->n_threads = w->n_threads < w->options.readers ? w->options.readers : w->n_threads;
+    w->readers = calloc((size_t)w->n_threads, sizeof *w->readers);
     if (w->plan->way != TIDE_PG_GROUP) {
         w->n_ranges = w->plan->n_units;
         w->ranges = calloc(w->n_ranges, sizeof *w->ranges);
     }
     if (!w->readers || (w->n_ranges && !w->ranges))
         return tide_fail(err, TIDE_MEMORY, "postgres: out of memory");
-    w->window = 2 * (size_t)w->options.readers;
+    w->window = 2 * (size_t)w->n_threads;
     w->blocks_most = w->options.memory_bytes / w->window / ((size_t)TIDE_PG_BLOCK_ROWS * 25);
     if (w->blocks_most < BLOCKS_LEAST)
         w->blocks_most = BLOCKS_LEAST;
@@ -473,7 +484,7 @@ tide_status tide_pg_work_start(const tide_pg_plan *plan, tide_pg_snapshot *snaps
     w->snapshot = snapshot;
     w->options = *options;
     tide_status status = init(w, err);
-    for (int i = 0; i < options->readers && status == TIDE_OK; ++i) {
+    for (int i = 0; i < w->n_threads && status == TIDE_OK; ++i) {
         reader *r = &w->readers[i];
         r->work = w;
         r->number = i;
@@ -498,7 +509,7 @@ void tide_pg_work_stop(tide_pg_work *w) {
         pthread_cond_broadcast(&w->changed);
         pthread_mutex_unlock(&w->lock);
     }
-    for (int i = 0; i < w->options.readers && w->readers; ++i) {
+    for (int i = 0; i < w->n_threads && w->readers; ++i) {
         if (w->readers[i].started)
             pthread_join(w->readers[i].thread, NULL);
         tide_pg_scatter_free(w->readers[i].scatter);

@@ -2,7 +2,8 @@
  * them and the one who takes the rows.
  *
  *   RANGES, STREAM   unit 0, 1, 2 ... are read by whoever is free; their rows leave in this order.
- *   GROUP            all units are scattered into a group; then its parts are sorted by whoever is free and leave in order.
+ *   GROUP            all units are scattered into a group; then its parts are sorted by whoever is free and leave in order;
+ *                    where processors outnumber readers, up to four threads sort.
  *
  * Nothing of a range leaves before the server has said that all went well and of how many rows. A range is held as
  * blocks in memory up to its share of memory_bytes, further ones on disk; at most twice as many ranges as readers are held.

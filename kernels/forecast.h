@@ -179,6 +179,43 @@ TIDE_FN tide_pair tide_mixture_member(const tide_mixture *mix, int j, double x, 
     return r;
 }
 
+/* The mixture's probability of values with side*y < x (high), and its density there (low), both times the weights' total. On
+ * the CPU the members of a mixture without transforms are looked at side by side, and then summed in their order: the same
+ * operations in vectors. */
+TIDE_FN tide_pair tide_mixture_at(const tide_mixture *mix, int transformed, double x, double side) {
+    tide_pair sum = {0.0, 0.0};
+#if !defined(TIDE_DEVICE_FORM)
+    enum { TOGETHER = 16 };
+    if (!transformed) {
+        double below[TOGETHER], density[TOGETHER];
+        const size_t sd_at = mix->horizon * mix->at.stride;
+        for (int first = 0; first < mix->n; first += TOGETHER) {
+            int n = mix->n - first < TOGETHER ? mix->n - first : TOGETHER;
+            const double *at = mix->at.p + 2 * (size_t)first * sd_at;
+            for (int j = 0; j < n; ++j) {
+                double mean = side * at[2 * (size_t)j * sd_at], sd = at[(2 * (size_t)j + 1) * sd_at], here;
+                double cdf = tide_normal_both(sd > 0.0 ? (x - mean) / sd : 0.0, &here);
+                below[j] = sd > 0.0 ? cdf : x < mean ? 0.0 : 1.0;
+                density[j] = sd > 0.0 ? here / sd : 0.0;
+            }
+            for (int j = 0; j < n; ++j) {
+                double weight = mix->members[first + j].weight;
+                sum.high = tide_fma(weight, below[j], sum.high);
+                sum.low = tide_fma(weight, density[j], sum.low);
+            }
+        }
+        return sum;
+    }
+#endif
+    (void)transformed;
+    for (int j = 0; j < mix->n; ++j) {
+        tide_pair member = tide_mixture_member(mix, j, x, side);
+        sum.high = tide_fma(mix->members[j].weight, member.high, sum.high);
+        sum.low = tide_fma(mix->members[j].weight, member.low, sum.low);
+    }
+    return sum;
+}
+
 /* The x where the mixture has probability p < 1/2 below it (side = 1) or above it (side = -1). */
 TIDE_FN double tide_mixture_quantile(const tide_mixture *mix, double p, double side) {
     double z = tide_normal_quantile(p), low = TIDE_INF, high = -TIDE_INF, widest = 0.0;
@@ -197,12 +234,8 @@ TIDE_FN double tide_mixture_quantile(const tide_mixture *mix, double p, double s
     }
     double x = low + (high - low) * 0.5, width = 1e-13 * widest, target = p * mix->total;
     for (int pass = 0; pass < 100 && high - low > width; ++pass) {
-        double below = 0.0, density = 0.0;
-        for (int j = 0; j < mix->n; ++j) {
-            tide_pair member = tide_mixture_member(mix, j, x, side);
-            below = tide_fma(mix->members[j].weight, member.high, below);
-            density = tide_fma(mix->members[j].weight, member.low, density);
-        }
+        tide_pair sum = tide_mixture_at(mix, transformed, x, side);
+        double below = sum.high, density = sum.low;
         if (below > target)
             high = x;
         else

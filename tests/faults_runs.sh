@@ -2,14 +2,14 @@
 # Fits that die in the middle, and what becomes of them: killed at random moments with and without --resume, from a file and
 # from PostgreSQL; a full disk while spooling and while publishing; a server that crashes; two writers; Ctrl-C while the
 # source says nothing; a store cut short under its reader. At each moment the old generation serves, and a run that was gone
-# on with ends with the bits of one that never died. Each is tried ten times.
+# on with ends with the bits of one that never died. Each is tried ROUNDS times, TIDE_FAULT_ROUNDS or 4 unless given.
 #
 # usage: tests/faults_runs.sh [BUILD_DIR] [ROUNDS]      the PostgreSQL parts need an installed server, not a running one
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
-rounds=${2:-10}
+rounds=${2:-${TIDE_FAULT_ROUNDS:-4}}
 work=$(mktemp -d)
 mounted='' server=''
 cleanup() {
@@ -102,7 +102,7 @@ die() {
 killed() { # killed NAME SOURCE fit-options...
     local name=$1 source=$2 resumed=0 kills=0 round
     shift 2
-    for ((round = 1; round <= rounds; round++)); do
+    for ((round = 1; round <= rounds || (resumed == 0 && round <= 10); round++)); do
         again
         : >log
         for ((k = 0; k <= RANDOM % 3; k++)); do
@@ -119,7 +119,7 @@ killed() { # killed NAME SOURCE fit-options...
         "$tidemill" inspect store --verify >/dev/null 2>>log || { bad "$name, round $round: the store is damaged"; return; }
     done
     if [ $resumed -gt 0 ]; then
-        ok "$name, killed $kills times in $rounds runs: the old one serves, --resume gives the same bits ($resumed went on in the middle)"
+        ok "$name, killed $kills times in $((round - 1)) runs: the old one serves, --resume gives the same bits ($resumed went on in the middle)"
     else
         bad "$name: no run was gone on with in the middle"
     fi
@@ -181,11 +181,12 @@ full() { # full KIB COMMAND...
     (ulimit -f "$1" && exec "${@:2}")
 }
 bytes=$(stat -c %s reference/gen-000001.h5)
-largest=$((bytes / 3)) spooling=0 publishing=0 fitted=0
+last=$((rounds > 1 ? rounds - 1 : 1)) # limits go from 1/11 to 10/11 of it
+spooling=0 publishing=0 fitted=0
 for ((k = 1; k <= rounds; k++)); do
     again
     rc=0
-    full $((bytes * k / (rounds + 1) / 1024 + 1)) "$tidemill" fit b.csv --store store "${options[@]}" --quiet >log 2>&1 || rc=$?
+    full $((bytes * (last + 9 * (k - 1)) / (11 * last) / 1024 + 1)) "$tidemill" fit b.csv --store store "${options[@]}" --quiet >log 2>&1 || rc=$?
     [ $rc = 7 ] || { bad "a limit on file sizes ended with $rc"; break; }
     serves store && [ $which = a ] || { bad "after a limit on file sizes the old generation does not serve"; break; }
     if grep -qE 'new generation|HDF5 layout' log; then publishing=$((publishing + 1)); else spooling=$((spooling + 1)); fi
@@ -207,7 +208,7 @@ if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=64m tmpfs small 2
         mount -o remount,size=64m small
         cp -a first small/store
         used=$(du -sk small/store | cut -f1) need=$((bytes / 1024))
-        mount -o remount,size=$((used + need * 15 * k / rounds / 10 + 60))k small # it takes twice the generation
+        mount -o remount,size=$((used + need * 15 * (last + 9 * (k - 1)) / (100 * last) + 60))k small # it takes twice the generation
         rc=0
         fit b.csv small/store --quiet >log 2>&1 || rc=$?
         [ $rc = 7 ] || { bad "a full disk ended with $rc"; break; }
@@ -254,7 +255,7 @@ for lines in 20 $((series * 40)); do
     feeder=$!
     "$tidemill" fit - --store store "${options[@]}" <pipe >log 2>&1 &
     pid=$!
-    sleep 2.5
+    sleep 1.5
     kill -INT $pid
     (sleep 8 && kill -9 $pid) 2>/dev/null & # where it hangs
     watcher=$!
@@ -289,7 +290,7 @@ if url=$("$root/tests/postgres.sh" start "$server" 2>log) && data "$series" 2 "$
     start=$(date +%s%N)
     "$tidemill" fit "$url" --store long_reference "${long[@]}" --quiet >log 2>&1 || bad "the fit of long series"
     long_us=$((($(date +%s%N) - start) / 1000))
-    for ((k = 1; k <= 2 * rounds && crashes < rounds; k++)); do
+    for ((k = 1; k <= 20 && (crashes < rounds || went_on == 0); k++)); do
         again
         (exec "$tidemill" fit "$url" --store store "${long[@]}") >log 2>&1 &
         pid=$!

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A PostgreSQL of its own, mistreated at random moments of a reading, ten times in each way. A reading may end in two ways
+# A PostgreSQL of its own, mistreated at random moments of a reading, TIDE_FAULT_ROUNDS times (4) in each way, and up to ten
+# times until one has met the reading. A reading may end in two ways
 # only: with every row once and in order (its hash is that of a calm reading), or with exit code 5 and a message that names
 # the station. A fit ends with the store it would have made in calm, or leaves the old one.
 #
@@ -19,7 +20,7 @@ cleanup() {
 }
 trap cleanup EXIT
 status=0
-tries=10
+tries=${TIDE_FAULT_ROUNDS:-4}
 ok() { echo "ok postgres_faults: $1"; }
 bad() {
     echo "not ok postgres_faults: $1"
@@ -66,33 +67,33 @@ disturbed() { # disturbed TABLE HOW OPTIONS...: does HOW at a random moment of a
     wait $reader || rc=$?
     after
 }
-# tried FACT TABLE HOW OPTIONS...: ten times; all must end well, with the good hash.
+# tried FACT TABLE HOW OPTIONS...: all must end well, with the good hash.
 tried() {
-    local fact=$1 overcome=0
+    local fact=$1 overcome=0 n
     shift
-    for _ in $(seq $tries); do
+    for ((n = 0; n < tries || (overcome == 0 && n < 10); ++n)); do
         disturbed "$@"
         if [ $rc != 0 ]; then bad "$fact: ended with $rc" "$(cat "$work/err")"; return; fi
         if [ "$(hash_of)" != "$good" ]; then bad "$fact: other rows" "$(cat "$work/out")"; return; fi
         ! grep -q overcome "$work/out" || overcome=$((overcome + 1))
     done
-    if [ $overcome -gt 0 ]; then ok "$fact ($overcome of $tries met the reading)"; else bad "$fact: no try met the reading"; fi
+    if [ $overcome -gt 0 ]; then ok "$fact ($overcome of $n met the reading)"; else bad "$fact: no try met the reading"; fi
 }
-# ends FACT REGEX TABLE HOW OPTIONS...: ten times; each must end with code 5 and one message, or well if it was done by then.
+# ends FACT REGEX TABLE HOW OPTIONS...: each must end with $code (5 unless set) and one message, or well if it was done by then.
 ends() {
-    local fact=$1 regex=$2 met=0
+    local fact=$1 regex=$2 met=0 n
     shift 2
-    for _ in $(seq $tries); do
+    for ((n = 0; n < tries || (met == 0 && n < 10); ++n)); do
         disturbed "$@"
         if [ $rc = 0 ] && [ "$(hash_of)" = "$good" ]; then continue; fi
         sed -i '/^WARNING: /d' "$work/err" # libpq prints what a dying server says during connecting
-        if [ $rc != 5 ] || [ "$(grep -c . "$work/err")" != 1 ] || ! grep -qE "$regex" "$work/err"; then
+        if [[ ! $rc =~ ^(${code:-5})$ ]] || [ "$(grep -c . "$work/err")" != 1 ] || ! grep -qE "$regex" "$work/err"; then
             bad "$fact: ended with $rc" "$(cat "$work/err")" "$(cat "$work/out")"
             return
         fi
         met=$((met + 1))
     done
-    if [ $met -gt 0 ]; then ok "$fact ($met of $tries met the reading)"; else bad "$fact: no try met the reading"; fi
+    if [ $met -gt 0 ]; then ok "$fact ($met of $n met the reading)"; else bad "$fact: no try met the reading"; fi
 }
 
 restart() { control restart -m immediate -w -t 30; }
@@ -121,10 +122,20 @@ for _ in $(seq $tries); do
     reading t &
     reader=$!
     moment
-    sql "SET lock_timeout = '30ms'; ALTER TABLE t ALTER y TYPE numeric" 2>/dev/null || refused=$((refused + 1))
+    statement=$([ $((refused % 2)) = 0 ] && echo "ALTER TABLE t ALTER y TYPE numeric" || echo "DROP TABLE t")
+    sql "SET lock_timeout = '30ms'; BEGIN; $statement; ROLLBACK" 2>/dev/null || refused=$((refused + 1))
     wait $reader && [ "$(hash_of)" = "$good_t" ] || bad "a table that is to be altered meanwhile" "$(cat "$work/err")"
 done
-if [ $refused -gt 0 ]; then ok "a table cannot be altered meanwhile: readers hold its lock ($refused of $tries met the reading)"; else bad "ALTER TABLE never met the reading"; fi
+if [ $refused -gt 0 ]; then ok "a table cannot be altered or dropped meanwhile: readers hold its lock ($refused of $tries met the reading)"; else bad "ALTER TABLE never met the reading"; fi
+# With all its connections ended at once, snapshot and lock are gone, and so is the table before they come back.
+drop() {
+    psql -qAtX "$url" -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidemill'" -c "ALTER TABLE t RENAME TO kept" >/dev/null
+}
+after() { sql "ALTER TABLE kept RENAME TO t"; }
+code='[45]'
+ends "a table that is gone when the lost connections come back" 'postgres t: .*(does not exist|was replaced|terminating connection)' t drop
+code=5
+after() { :; }
 
 sql "CREATE VIEW slow AS SELECT unique_id, ds, y FROM t, LATERAL (SELECT pg_sleep(0.01 + 0 * y)) s"
 slow=0
@@ -145,7 +156,7 @@ forecasts() { "$tidemill" predict "$work/$1" --all --horizon 1 2>/dev/null | cks
 if fit calm >"$work/out" 2>"$work/err"; then
     want=$(forecasts calm)
     met=0
-    for i in $(seq 5); do
+    for i in $(seq $tries); do
         rm -rf "$work/store"
         fit store --retries 5 >"$work/out" 2>"$work/err" &
         reader=$!
@@ -160,7 +171,7 @@ if fit calm >"$work/out" 2>"$work/err"; then
         fi
         [ $rc = 0 ] && met=$((met + 1))
     done
-    ok "a fit during a restart makes the same store or none ($met of 5 made it)"
+    ok "a fit during a restart makes the same store or none ($met of $tries made it)"
     down
     rc=0
     fit calm --connect-timeout 2 >"$work/out" 2>"$work/err" || rc=$?

@@ -233,6 +233,12 @@ PY
 ends 0 'since generation 1: changed data, model (refitted|other forms)' "inspect --id says that data and model changed" bash -c '"$0" fit d.csv --store h --freq M --quiet && grep -v ,2024- d.csv | "$0" fit - --store h --freq M --quiet && "$0" inspect h --id S0000005' "$tidemill"
 cp -r h broken && chmod u+w broken/gen-000001.h5 && truncate -s 20000 broken/gen-000001.h5
 ends 0 '1  cannot be read: .*gen-000001' "an earlier generation that is damaged is said to be so" "$tidemill" inspect broken --id S0000005
+# An ARIMA model is named with its order, in every format.
+airline='ARIMA\(0,1,1\)\(0,1,1\)\[12\]'
+grep -E 'unique_id|^S000000[25],' d.csv >two.csv
+"$tidemill" fit two.csv --store airline --freq M --models arima --arima-order 0,1,1 --arima-seasonal 0,1,1 --quiet >out 2>err || bad "a fit of ARIMA"
+ends 0 "\"form\": \"$airline" "inspect as JSON names the order of an ARIMA model" "$tidemill" inspect airline --id S0000005 --format json
+ends 0 "^ +arima $airline" "so does the history of an id" "$tidemill" inspect airline --id S0000005
 ends 2 "'xml' is not one of text, csv, json" "inspect in a format that there is not" "$tidemill" inspect s --format xml
 ends 0 '^20.* ok .* 2015-01-01\.\.2024-12-01 +3$' "runs lists the runs of a store" "$tidemill" runs s
 "$tidemill" runs s --format csv >got 2>err && python3 - 2>err <<'PY' && ok "and as CSV" || bad "and as CSV"

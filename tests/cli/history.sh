@@ -164,7 +164,7 @@ first=$!
 exec 7>pipe
 for _ in $(seq 100); do [ -e .h.tide.lock ] && break; sleep 0.1; done
 sleep 0.2
-ends 9 "history 'h.tide' is being written by process [0-9]+ on" "a second run names the holder of the history" "$tidemill" fit all.csv --store s2 --history h.tide --freq M
+for round in $(seq ${TIDE_FAULT_ROUNDS:-4}); do ends 9 "history 'h.tide' is being written by process [0-9]+ on" "a second run names the holder of the history ($round)" "$tidemill" fit all.csv --store s2 --history h.tide --freq M; done
 "$tidemill" simulate --series 20 --freq M --from 2019-01-01 --to 2023-12-01 --quiet >&7
 exec 7>&-
 wait $first && [ -e h.tide ] && ok "and the first one ends well" || bad "and the first one ends well"
@@ -181,8 +181,9 @@ cp h.tide base.tide
 start=$(date +%s%6N)
 "$tidemill" "${fit_night[@]}" >out 2>err || bad "a night that nobody kills"
 whole=$(($(date +%s%6N) - start))
+rounds=${TIDE_FAULT_ROUNDS:-4}
 RANDOM=20260101 killed=0 early=0
-for round in $(seq 20); do
+for round in $(seq $((2 * rounds))); do
     cp -f base.tide h.tide
     wait_us=$((whole * 11 / 10 * (RANDOM * 32768 + RANDOM) / 1073741824))
     (exec "$tidemill" "${fit_night[@]}") >out 2>err &
@@ -196,7 +197,7 @@ for round in $(seq 20); do
     python3 same_store.py s f >out 2>err || bad "round $round: the next run has the right bits"
     ls -A | grep -qE '^\.h\.tide\.tmp|^\.tmp-' && bad "round $round: temporaries are left: $(ls -A | grep tmp)"
 done
-[ $killed -ge 5 ] && ok "20 rounds, $killed killed ($early with the old history): every next run is right" || bad "too few kills to tell ($killed)"
+[ $killed -ge $((rounds / 2)) ] && ok "$((2 * rounds)) rounds, $killed killed ($early with the old history): every next run is right" || bad "too few kills to tell ($killed)"
 
 # --- full disks ----------------------------------------------------------------------------------------------------
 mkdir -p disk
@@ -205,11 +206,14 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=14m tmpfs disk 2>/dev/null; then
     cp base.tide disk/h.tide
     "$tidemill" fit base.csv --freq M --store disk/s --models naive --keep 1 --quiet >out 2>err || bad "the store on the small disk"
     before=$(cksum <disk/h.tide) link=$(readlink disk/s/CURRENT)
-    head -c $(($(df -B1 --output=avail disk | tail -1) - 1000000)) /dev/zero >disk/filler
-    ends 7 "history 'disk/h.tide'.*(No space|reserve)" "a full disk stops the run" "$tidemill" fit all.csv --freq M --store disk/s --history disk/h.tide --reread 1 --models naive --quiet
-    [ "$(cksum <disk/h.tide)" = "$before" ] && [ "$(readlink disk/s/CURRENT)" = "$link" ] && ! ls -A disk | grep -q tmp &&
-        ok "and leaves history and store as they were" || bad "and leaves history and store as they were"
-    rm disk/filler
+    available=$(df -B1 --output=avail disk | tail -1)
+    for round in $(seq $rounds); do # what is left: from nothing to a megabyte, which is less than it needs
+        head -c $((available - 1000000 * round / rounds)) /dev/zero >disk/filler 2>/dev/null
+        ends 7 "disk/(h.tide|s).*(No space|reserve)" "a full disk stops the run ($round)" "$tidemill" fit all.csv --freq M --store disk/s --history disk/h.tide --reread 1 --models naive --quiet
+        [ "$(cksum <disk/h.tide)" = "$before" ] && [ "$(readlink disk/s/CURRENT)" = "$link" ] && ! ls -A disk | grep -q tmp &&
+            ok "and leaves history and store as they were" || bad "and leaves history and store as they were"
+        rm disk/filler
+    done
     ends 0 'generation' "with room again it runs" sh -c "'$tidemill' fit all.csv --freq M --store disk/s --history disk/h.tide --reread 1 --models naive 2>&1"
     same_store "and has the right bits" disk/s f
 else
@@ -218,8 +222,10 @@ fi
 before=$(cksum <base.tide)
 cp -f base.tide h.tide
 link=$(readlink s/CURRENT)
-ends 7 'File too large' "a limit of file sizes stops the run" sh -c "trap '' XFSZ; ulimit -f 1500; exec '$tidemill' fit all.csv --freq M --store s --history h.tide --reread 1 --models naive --quiet"
-[ "$(cksum <h.tide)" = "$before" ] && [ "$(readlink s/CURRENT)" = "$link" ] && ok "and leaves history and store" || bad "and leaves history and store"
+for round in $(seq $rounds); do
+    ends 7 'File too large' "a limit of file sizes stops the run ($round)" sh -c "trap '' XFSZ; ulimit -f $((1500 * round / rounds)); exec '$tidemill' fit all.csv --freq M --store s --history h.tide --reread 1 --models naive --quiet"
+    [ "$(cksum <h.tide)" = "$before" ] && [ "$(readlink s/CURRENT)" = "$link" ] && ok "and leaves history and store" || bad "and leaves history and store"
+done
 
 # --- PostgreSQL ----------------------------------------------------------------------------------------------------
 if [ -n "${TIDE_TEST_PG_URL:-}" ] && command -v psql >/dev/null; then

@@ -113,6 +113,9 @@ q "DROP VIEW v"
 ends 0 'generation 2, in table' "fit with write-back" "$tidemill" fit ab.csv --store s --freq M --horizon 3 --write-back "$url" --write-table $schema.f
 [ "$(q 'SELECT count(*), min(generation), max(generation), count(DISTINCT ds) FROM f')" = "90|2|2|3" ] && ok "the new generation is in the table" || bad "the new generation is in the table"
 [ "$(q 'SELECT DISTINCT run_id FROM f')" = "$("$tidemill" inspect s | sed -n 's/^run  *//p')" ] && ok "with its run" || bad "with its run"
+"$tidemill" fit ab.csv --store airline --freq M --models arima --arima-order 0,1,1 --arima-seasonal 0,1,1 --quiet >out 2>err || bad "a fit of ARIMA"
+ends 0 'members of models in table' "models of ARIMA into a table" "$tidemill" predict airline --all --output "$url" --table $schema.af --parameters $schema.ap
+[ "$(q "SELECT count(*) > 0 AND bool_and(form ~ '^ARIMA\(0,1,1\)\(0,1,1\)\[12\]') FROM ap WHERE family = 'arima'")" = t ] && ok "have their orders" || bad "have their orders"
 ends 4 'no column mean, so it is of something else and is left alone' "a table of something else is noticed before the fits" "$tidemill" fit ab.csv --store s --freq M --quiet --write-back "$url" --write-table $schema.t
 ends 5 'connecting' "so is a server that is not there" "$tidemill" fit ab.csv --store s --freq M --quiet --write-back postgresql://127.0.0.1:1/d --write-table $schema.t
 [ "$(readlink s/CURRENT)" = gen-000002.h5 ] && ok "and nothing is published" || bad "and nothing is published"
