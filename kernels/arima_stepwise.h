@@ -94,7 +94,7 @@ TIDE_FN void tide_arima_step_lane(const tide_fit_block *b, const tide_arima_carr
 /* The whole search for all blocks of the range. */
 TIDE_FN void tide_arima_stepwise(const tide_fit_block *first) {
     const int entries = tide_arima_list_length(&first->spec->arima, first->spec->season);
-    const tide_arima_how how = {TIDE_ARIMA_WANTED, 1e-5, 1, 0, 4, 2, 1};
+    const tide_arima_how how = {TIDE_ARIMA_WANTED, 1e-5, 1, 0, 4, 2, 0, 1};
     for (int round = 0;; ++round) {
         int any = 0;
         for (size_t i = 0; i < first->n_blocks; ++i) {
