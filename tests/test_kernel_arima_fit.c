@@ -453,6 +453,33 @@ Test(arima_fit, shared_regressors_do_what_fourier_terms_do) {
     batch_free(&b);
 }
 
+/* R's Arima(lambda =) has the likelihood of the transformed values; ours is of the values, so that it compares between lambdas:
+ * R's plus (lambda - 1) times the sum of log y over the differenced values, and AICc less twice that. Figures: R 4.2.2, forecast
+ * 8.20, Arima(AirPassengers, c(0,1,1), c(0,1,1), lambda = l, method = "ML"). */
+Test(arima_fit, likelihoods_under_box_cox_are_those_of_r_and_the_jacobian) {
+    static const struct {
+        double lambda, loglik, aicc;
+    } r[3] = {{0.0, 244.6995305966, -483.2100848153}, {0.5, -125.7043221847, 257.5976207474}, {1.0, -507.5014435774, 1021.1918635327}};
+    double y[LONGEST], sum = 0.0, before = 0.0;
+    int m, n = golden_series("AirPassengers", y, LONGEST, &m);
+    for (int t = 13; t < n; ++t)
+        sum += log(y[t]);
+    for (int i = 0; i < 3; ++i) {
+        tide_fit_spec spec = fixed_spec(12, (tide_arima_order){.d = 1, .q = 1, .D = 1, .Q = 1});
+        spec.arima.boxcox = TIDE_BOXCOX_GIVEN;
+        spec.arima.lambda = r[i].lambda;
+        batch b;
+        fit_one(&b, y, n, &spec);
+        const double jacobian = (r[i].lambda - 1.0) * sum;
+        cr_expect_float_eq(b.r.loglik[0], r[i].loglik + jacobian, 1e-4, "lambda %g: %.9g, R %.9g", r[i].lambda,
+                           b.r.loglik[0], r[i].loglik + jacobian);
+        cr_expect_float_eq(b.r.criterion[0], r[i].aicc - 2.0 * jacobian, 2e-4, "lambda %g", r[i].lambda);
+        cr_expect(i == 0 || b.r.loglik[0] < before, "the logarithm suits these data best");
+        before = b.r.loglik[0];
+        batch_free(&b);
+    }
+}
+
 /* A missing value's place in the lags is its estimate: with (0,1,0), the mean of the neighbours. */
 Test(arima_fit, a_missing_value_is_estimated) {
     double y[40];
