@@ -52,7 +52,7 @@ void tide_config_init(tide_config *cfg) {
                                        .max_iterations = 1000,
                                        .lambda = 1.0,
                                        .root_min = 1.01};
-    cfg->arima.constant = 1;
+    cfg->arima.constant = TIDE_CONSTANT_IF_ANY;
     for (int i = 0; i < 3; ++i)
         cfg->arima.order[i] = cfg->arima.seasonal[i] = -1;
     cfg->across = TIDE_ACROSS_BACKTEST;
@@ -534,7 +534,7 @@ static tide_status check_arima(tide_config *cfg, int32_t season, tide_error *err
     const char *boxcox = cfg->arima.boxcox;
     const int fixed = order[0] >= 0;
     *a = cfg->arima.spec;
-    a->constant = cfg->arima.constant;
+    a->constant = cfg->arima.constant != 0;
     a->boxcox = !boxcox || strcmp(boxcox, "none") == 0 ? TIDE_BOXCOX_NONE
                 : strcmp(boxcox, "auto") == 0          ? TIDE_BOXCOX_ESTIMATED
                                                        : TIDE_BOXCOX_GIVEN;
@@ -576,6 +576,13 @@ static tide_status check_arima(tide_config *cfg, int32_t season, tide_error *err
     a->max_D = a->D;
     a->max_order = a->p + a->q + a->P + a->Q;
     return TIDE_OK;
+}
+
+const char *tide_config_warning(const tide_config *cfg) {
+    const tide_arima_spec *a = &cfg->fit.arima;
+    if (cfg->fit.families >> TIDE_FAMILY_ARIMA & 1u && a->fixed && a->d + a->D > 1 && cfg->arima.constant == 1)
+        return "arima.constant: no mean or drift is fitted, arima.order and arima.seasonal take more than one difference";
+    return NULL;
 }
 
 tide_status tide_config_check(tide_config *cfg, tide_error *err) {

@@ -14,6 +14,8 @@
 #include "host/intake.h"
 #include "host/stream.h"
 
+enum { TIDE_CONSTANT_IF_ANY = 2 };
+
 typedef struct tide_config {
     struct { /* where rows come from */
         char *path;       /* CSV file, "-" = standard input, or postgresql://... */
@@ -38,7 +40,7 @@ typedef struct tide_config {
         tide_arima_spec spec; /* as given; its order, Box-Cox and constant are in what follows */
         int32_t order[3], seasonal[3]; /* p, d, q and P, D, Q of a fixed order; -1: search */
         char *boxcox;     /* "none", "auto", or lambda */
-        int constant;
+        int constant;     /* 0, 1 = asked for, TIDE_CONSTANT_IF_ANY = not a word about it */
     } arima;
     int32_t across;       /* tide_across, of families */
     tide_backend_options backend; /* isa and devices are owned by the config */
@@ -73,6 +75,8 @@ tide_status tide_config_parse(tide_config *cfg, const char *text, size_t length,
 tide_status tide_config_set(tide_config *cfg, const char *key, const char *value, tide_error *err);
 /* Checks values against each other and fills what is derived (season, intake.freq, fit.slots ...). */
 tide_status tide_config_check(tide_config *cfg, tide_error *err);
+/* Of a checked config: what was asked for and cannot be had, though it is no error; NULL when there is nothing. */
+const char *tide_config_warning(const tide_config *cfg);
 /* After the first rows are known: fits freq and the range of ds to their kind. Without a freq, integers get a step of 1
  * and dates the frequency that at least nine of ten neighbouring rows agree on, or an error that asks for it. note: what
  * was found out ("frequency M, found from the first rows"), else empty; may be NULL. first->n may be 0. */

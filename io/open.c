@@ -102,6 +102,9 @@ tide_status tide_feed_open(tide_config *cfg, tide_source *own, const tide_observ
     if (observer && observer->message) {
         if (*note)
             observer->message(observer->self, TIDE_LOG_INFO, note);
+        const char *warning = tide_config_warning(cfg);
+        if (warning)
+            observer->message(observer->self, TIDE_LOG_WARNING, warning);
         tide_feed_tell(out, observer);
     }
     return TIDE_OK;

@@ -38,16 +38,17 @@ TIDE_FN void tide_arima_fit_order(const tide_fit_block *first, int at) {
         tide_arima_stepwise(first);
         return;
     }
-    tide_arima_how how = {TIDE_ARIMA_ALL, TIDE_ARIMA_LOOSE, 0, 0, 0, 1, 0};
+    tide_arima_how how = {TIDE_ARIMA_ALL, TIDE_ARIMA_LOOSE, 0, 0, 0, 1, 0, 0};
     if (polish) {
-        const tide_arima_how again = {at < 2 * entries ? TIDE_ARIMA_LIKELY : TIDE_ARIMA_REST, 1e-5, 1, 1, 0, 2, 1};
+        const tide_arima_how again = {at < 2 * entries ? TIDE_ARIMA_LIKELY : TIDE_ARIMA_REST, 1e-5, 1, 1, 0, 2, 0, 1};
         how = again;
     } else if (spec->fixed) {
         const int simple = (spec->p + spec->q <= 1) & (spec->P + spec->Q <= 1); /* one maximum, as a rule */
         how.tolerance = 1e-6;
         how.member = 1;
         how.starts = simple ? 4 : 8;
-        how.keep = simple ? 1 : 2;
+        how.keep = simple ? 1 : 8;
+        how.finish = simple ? 0 : 3;
     }
     tide_arima_fit_entry(first, at % entries, how);
 }

@@ -16,6 +16,8 @@
 
 #define TIDE_LOG_2PI 1.8378770664093453
 
+#define TIDE_ARIMA_ROUGH 0.2  /* tolerance of the searches that find out where to search */
+#define TIDE_ARIMA_SAME 1e-2  /* ends nearer than this are of one optimum */
 #define TIDE_ARIMA_WINDOW 2.5 /* of the criterion: orders that are polished */
 
 /* Which lanes an order is fitted for. */
@@ -33,6 +35,7 @@ typedef struct tide_arima_how {
     int again;  /* 1: begins from its entry of the table, and from the second best of the nested optima */
     int starts; /* fixed points tried; 0: only nested optima, and the origin where there are none */
     int keep;   /* of the starts, 1 .. TIDE_ARIMA_KEEP */
+    int finish; /* of their ends at TIDE_ARIMA_ROUGH, followed to the end; 0: all, at once */
     int sparse; /* 1: few lanes take part */
 } tide_arima_how;
 
@@ -245,27 +248,32 @@ TIDE_FN void tide_arima_set_fixed(const tide_arima_task *task, double *trial, in
     }
 }
 
-/* Puts (value, u) among the best TIDE_ARIMA_KEEP of the lanes, best first. value is used up. */
+/* Puts (value, u) among the best how.keep of the lanes, best first; of equals the earlier one stays ahead. */
 TIDE_FN void tide_arima_note(const tide_arima_carry *c, const tide_arima_task *task, const double *u,
-                             double *value) {
+                             const double *value) {
     size_t tide_stride = task->shape.stride;
     (void)tide_stride;
-    double before[TIDE_LANES];
-    TIDE_EACH_LANE(k) {
-        before[k] = TIDE_AT(value, 0, k) < TIDE_AT(c->value[0], 0, k)   ? 0.0
-                    : TIDE_AT(value, 0, k) < TIDE_AT(c->value[1], 0, k) ? 1.0
-                                                                        : 2.0;
-        TIDE_AT(c->value[1], 0, k) = before[k] == 0.0   ? TIDE_AT(c->value[0], 0, k)
-                                     : before[k] == 1.0 ? TIDE_AT(value, 0, k)
-                                                        : TIDE_AT(c->value[1], 0, k);
-        TIDE_AT(c->value[0], 0, k) = before[k] == 0.0 ? TIDE_AT(value, 0, k) : TIDE_AT(c->value[0], 0, k);
-    }
-    for (int i = 0; i < task->shape.k; ++i)
+    const int keep = task->how.keep;
+    double place[TIDE_LANES];
+    TIDE_EACH_LANE(k) place[k] = 0.0;
+    for (int turn = 0; turn < keep; ++turn)
+        TIDE_EACH_LANE(k)
+    place[k] += TIDE_AT(value, 0, k) < TIDE_AT(c->value[turn], 0, k) ? 0.0 : 1.0;
+    for (int turn = keep - 1; turn >= 0; --turn)
         TIDE_EACH_LANE(k) {
-            double x = TIDE_AT(u, i, k), x0 = TIDE_AT(c->x[0], i, k);
-            TIDE_AT(c->x[1], i, k) = before[k] == 0.0 ? x0 : before[k] == 1.0 ? x : TIDE_AT(c->x[1], i, k);
-            TIDE_AT(c->x[0], i, k) = before[k] == 0.0 ? x : x0;
+            double here = TIDE_AT(c->value[turn], 0, k), ahead = TIDE_AT(c->value[turn > 0 ? turn - 1 : 0], 0, k);
+            TIDE_AT(c->value[turn], 0, k) = place[k] < (double)turn    ? ahead
+                                            : place[k] == (double)turn ? TIDE_AT(value, 0, k)
+                                                                       : here;
         }
+    for (int i = 0; i < task->shape.k; ++i)
+        for (int turn = keep - 1; turn >= 0; --turn)
+            TIDE_EACH_LANE(k) {
+                double here = TIDE_AT(c->x[turn], i, k), ahead = TIDE_AT(c->x[turn > 0 ? turn - 1 : 0], i, k);
+                TIDE_AT(c->x[turn], i, k) = place[k] < (double)turn    ? ahead
+                                            : place[k] == (double)turn ? TIDE_AT(u, i, k)
+                                                                       : here;
+            }
 }
 
 /* The optima of the orders nested in this one, if they are in the list, as starts. */
@@ -434,35 +442,65 @@ TIDE_FN void tide_arima_rounds(const tide_fit_block *first, const tide_arima_fli
     }
 }
 
+/* Of the ends of a lane's searches, those to go on from: the best how.finish, one of those that agree. */
+TIDE_FN void tide_arima_rank(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_task *task) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        for (int turn = 0; turn < task->how.keep; ++turn)
+            if (TIDE_AT(c->status[turn], 0, k) == TIDE_QN_FAILED)
+                TIDE_AT(c->value[turn], 0, k) = TIDE_INF;
+        for (int turn = 0; turn < task->how.finish; ++turn) {
+            int best = turn;
+            for (int i = turn + 1; i < task->how.keep; ++i)
+                best = TIDE_AT(c->value[i], 0, k) < TIDE_AT(c->value[best], 0, k) ? i : best;
+            double value = TIDE_AT(c->value[best], 0, k);
+            TIDE_AT(c->value[best], 0, k) = TIDE_AT(c->value[turn], 0, k);
+            TIDE_AT(c->value[turn], 0, k) = value;
+            TIDE_AT(c->status[turn], 0, k) = TIDE_QN_FAILED;
+            for (int i = 0; i < task->shape.k; ++i) {
+                double x = TIDE_AT(c->x[best], i, k);
+                TIDE_AT(c->x[best], i, k) = TIDE_AT(c->x[turn], i, k);
+                TIDE_AT(c->x[turn], i, k) = x;
+            }
+            for (int i = turn + 1; i < task->how.keep; ++i)
+                if (TIDE_AT(c->value[i], 0, k) < value + TIDE_ARIMA_SAME)
+                    TIDE_AT(c->value[i], 0, k) = TIDE_INF;
+        }
+    }
+}
+
 /* ---- the member ---- */
 
-/* The better of the ends into x[0], value[0], status[0], and into the table. */
+/* The best of the ends into x[0], value[0], status[0], and into the table. */
 TIDE_FN void tide_arima_choose(const tide_fit_block *b, const tide_arima_carry *c,
                                const tide_arima_task *task) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
-    double *entry = tide_arima_entry(b, c, task->at);
-    double second[TIDE_LANES];
+    double *entry = tide_arima_entry(b, c, task->at), stays[TIDE_LANES];
+    for (int turn = 1; turn < task->how.keep; ++turn) {
+        double better[TIDE_LANES];
+        TIDE_EACH_LANE(k) {
+            int take = (TIDE_AT(c->status[turn], 0, k) != TIDE_QN_FAILED) &
+                       ((TIDE_AT(c->value[turn], 0, k) < TIDE_AT(c->value[0], 0, k)) |
+                        (TIDE_AT(c->status[0], 0, k) == TIDE_QN_FAILED));
+            better[k] = take ? 1.0 : 0.0;
+            TIDE_AT(c->value[0], 0, k) = take ? TIDE_AT(c->value[turn], 0, k) : TIDE_AT(c->value[0], 0, k);
+            TIDE_AT(c->status[0], 0, k) = take ? TIDE_AT(c->status[turn], 0, k) : TIDE_AT(c->status[0], 0, k);
+        }
+        for (int i = 0; i < task->shape.k; ++i)
+            TIDE_EACH_LANE(k)
+        TIDE_AT(c->x[0], i, k) = better[k] != 0.0 ? TIDE_AT(c->x[turn], i, k) : TIDE_AT(c->x[0], i, k);
+    }
     TIDE_EACH_LANE(k) {
-        int better = (task->how.keep > 1) & (TIDE_AT(c->status[1], 0, k) != TIDE_QN_FAILED) &
-                     ((TIDE_AT(c->value[1], 0, k) < TIDE_AT(c->value[0], 0, k)) |
-                      (TIDE_AT(c->status[0], 0, k) == TIDE_QN_FAILED));
-        second[k] = better ? 1.0 : 0.0;
-        TIDE_AT(c->value[0], 0, k) = better ? TIDE_AT(c->value[1], 0, k) : TIDE_AT(c->value[0], 0, k);
-        TIDE_AT(c->status[0], 0, k) = better ? TIDE_AT(c->status[1], 0, k) : TIDE_AT(c->status[0], 0, k);
         int has = (TIDE_AT(c->usable, 0, k) != 0.0) & (TIDE_AT(c->status[0], 0, k) != TIDE_QN_FAILED);
-        second[k] = (TIDE_AT(c->usable, 0, k) != 0.0) | (task->how.who == TIDE_ARIMA_ALL)
-                        ? second[k]
-                        : -1.0; /* -1: as it was */
-        TIDE_AT(entry, 0, k) = second[k] < 0.0 ? TIDE_AT(entry, 0, k)
-                               : has           ? TIDE_AT(c->value[0], 0, k)
-                                               : TIDE_NAN;
+        int kept = (TIDE_AT(c->usable, 0, k) == 0.0) & (task->how.who != TIDE_ARIMA_ALL);
+        stays[k] = kept ? 1.0 : 0.0;
+        TIDE_AT(entry, 0, k) = kept ? TIDE_AT(entry, 0, k) : has ? TIDE_AT(c->value[0], 0, k) : TIDE_NAN;
     }
     for (int i = 0; i < task->shape.k; ++i)
-        TIDE_EACH_LANE(k) {
-            TIDE_AT(c->x[0], i, k) = second[k] > 0.0 ? TIDE_AT(c->x[1], i, k) : TIDE_AT(c->x[0], i, k);
-            TIDE_AT(entry, 1 + i, k) = second[k] < 0.0 ? TIDE_AT(entry, 1 + i, k) : TIDE_AT(c->x[0], i, k);
-        }
+        TIDE_EACH_LANE(k)
+    TIDE_AT(entry, 1 + i, k) = stays[k] != 0.0 ? TIDE_AT(entry, 1 + i, k) : TIDE_AT(c->x[0], i, k);
 }
 
 /* Coefficients and states of lane k from an evaluation of the block, into the lane's z_bar (coef, then state); merged. */
@@ -599,6 +637,17 @@ TIDE_FN void tide_arima_fit_entry(const tide_fit_block *first, int at, tide_arim
     }
     if (how.sparse && !any)
         return;
+    if (any && task.shape.k > 0 && how.finish > 0) {
+        w.q.tolerance = w.q.coarse = TIDE_ARIMA_ROUGH;
+        tide_arima_rounds(first, &w, &task);
+        for (size_t i = 0; i < first->n_blocks; ++i) {
+            tide_fit_block b = tide_fit_block_at(first, i);
+            tide_arima_carry c = tide_arima_carry_place(&b);
+            tide_arima_rank(&b, &c, &task);
+        }
+        w.q.tolerance = w.q.coarse = how.tolerance;
+        task.how.keep = how.finish;
+    }
     if (any && task.shape.k > 0)
         tide_arima_rounds(first, &w, &task);
     for (size_t i = 0; i < first->n_blocks; ++i) {

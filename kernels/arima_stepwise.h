@@ -9,14 +9,19 @@
  * Departures from R: likelihoods are exact throughout; roots are kept at root_min by the coordinates instead of orders being
  * thrown away; max_order does not bind here, nor does it there.
  *
- * Lanes go their own ways: a round fits, order by order, what each of the lanes wants next. A range of one lane (a CUDA
- * thread) fits one order a round. */
+ * Lanes go their own ways: a round fits the order that most of the series of the range want next, for all of these, and each
+ * of them goes on to its next order; the others wait, and more may want theirs meanwhile, so that lanes fill. What is fitted
+ * beside a series does not matter to it. With one lane (a CUDA thread) there is nothing to fill: what the first one wants. */
 #ifndef TIDE_ARIMA_STEPWISE_H
 #define TIDE_ARIMA_STEPWISE_H
 
 #include "kernels/arima_order.h"
 
 enum { TIDE_ARIMA_STEPS_MOST = 94, TIDE_ARIMA_FIRST = 5, TIDE_ARIMA_MOVES = 17 };
+enum {
+    TIDE_ARIMA_LIST_MOST = 2 * (TIDE_ARIMA_ORDER_MAX + 1) * (TIDE_ARIMA_ORDER_MAX + 1) *
+                           (TIDE_ARIMA_SEASONAL_MAX + 1) * (TIDE_ARIMA_SEASONAL_MAX + 1)
+};
 
 /* What move `number` adds to P, Q, p, q. */
 TIDE_FN int tide_arima_move(int number, int part) {
@@ -91,12 +96,41 @@ TIDE_FN void tide_arima_step_lane(const tide_fit_block *b, const tide_arima_carr
     TIDE_AT(c->count, 0, k) += 1.0;
 }
 
+/* The entry to fit next, -1 when no lane wants one. */
+TIDE_FN int tide_arima_most_wanted(const tide_fit_block *first) {
+#if TIDE_LANES > 1
+    int wants[TIDE_ARIMA_LIST_MOST], most = -1;
+    for (int at = 0; at < TIDE_ARIMA_LIST_MOST; ++at)
+        wants[at] = 0;
+#endif
+    for (size_t i = 0; i < first->n_blocks; ++i) {
+        tide_fit_block b = tide_fit_block_at(first, i);
+        tide_arima_carry c = tide_arima_carry_place(&b);
+        size_t tide_stride = b.stride;
+        (void)tide_stride;
+        for (int k = 0; k < TIDE_LANES; ++k) {
+            int at = (int)TIDE_AT(c.want, 0, k);
+            if (at < 0)
+                continue;
+#if TIDE_LANES > 1
+            ++wants[at];
+            most = most < 0 || wants[at] > wants[most] ? at : most;
+#else
+            return at;
+#endif
+        }
+    }
+#if TIDE_LANES > 1
+    return most;
+#else
+    return -1;
+#endif
+}
+
 /* The whole search for all blocks of the range. */
 TIDE_FN void tide_arima_stepwise(const tide_fit_block *first) {
-    const int entries = tide_arima_list_length(&first->spec->arima, first->spec->season);
-    const tide_arima_how how = {TIDE_ARIMA_WANTED, 1e-5, 1, 0, 4, 2, 1};
-    for (int round = 0;; ++round) {
-        int any = 0;
+    const tide_arima_how how = {TIDE_ARIMA_WANTED, 1e-5, 1, 0, 4, 2, 0, 1};
+    for (int fitted = -1, round = 0; round == 0 || fitted >= 0; ++round) {
         for (size_t i = 0; i < first->n_blocks; ++i) {
             tide_fit_block b = tide_fit_block_at(first, i);
             tide_arima_carry c = tide_arima_carry_place(&b);
@@ -107,6 +141,8 @@ TIDE_FN void tide_arima_stepwise(const tide_fit_block *first) {
                     TIDE_AT(c.step, 0, k) = TIDE_AT(c.count, 0, k) = 0.0;
                     TIDE_AT(c.current, 0, k) = TIDE_AT(c.want, 0, k) = -1.0;
                     TIDE_AT(c.before, 0, k) = TIDE_INF;
+                } else if (TIDE_AT(c.want, 0, k) != (double)fitted) {
+                    continue;
                 } else if (TIDE_AT(c.best, 0, k) < TIDE_AT(c.before, 0, k)) { /* what was wanted is better */
                     TIDE_AT(c.before, 0, k) = TIDE_AT(c.best, 0, k);
                     TIDE_AT(c.current, 0, k) = TIDE_AT(c.want, 0, k);
@@ -114,13 +150,11 @@ TIDE_FN void tide_arima_stepwise(const tide_fit_block *first) {
                         TIDE_AT(c.step, 0, k) = (double)TIDE_ARIMA_FIRST;
                 }
                 tide_arima_step_lane(&b, &c, k);
-                any |= TIDE_AT(c.want, 0, k) >= 0.0;
             }
         }
-        if (!any)
-            return;
-        for (int at = 0; at < entries; ++at)
-            tide_arima_fit_entry(first, at, how);
+        fitted = tide_arima_most_wanted(first);
+        if (fitted >= 0)
+            tide_arima_fit_entry(first, fitted, how);
     }
 }
 

@@ -93,7 +93,7 @@ TIDE_FN int tide_arima_regressors(const tide_arima_spec *s) {
 
 /* ---- memory ---- */
 
-enum { TIDE_ARIMA_KEEP = 2 };
+enum { TIDE_ARIMA_KEEP = 8 };
 
 /* Columns of a likelihood, at most. */
 TIDE_FN int tide_arima_columns_most(const tide_arima_spec *s) {

@@ -224,6 +224,17 @@ Test(config, a_fixed_order_of_arima_is_the_whole_of_its_spec) {
     tide_config_set(&cfg, "arima.boxcox", "0", &err);
     cr_assert_eq(tide_config_check(&cfg, &err), TIDE_OK, "%s", err.message);
     cr_expect(a->D == 1 && a->Q == 1 && a->constant == 0, "no constant beyond one difference");
+    cr_expect_null(tide_config_warning(&cfg), "nobody asked for one");
+    tide_config_set(&cfg, "arima.constant", "true", &err);
+    cr_assert_eq(tide_config_check(&cfg, &err), TIDE_OK, "%s", err.message);
+    cr_expect_eq(a->constant, 0);
+    cr_assert_not_null(tide_config_warning(&cfg), "asked for and not fitted");
+    cr_expect(strstr(tide_config_warning(&cfg), "arima.constant"));
+    tide_config_set(&cfg, "arima.seasonal", "0,0,1", &err);
+    cr_assert_eq(tide_config_check(&cfg, &err), TIDE_OK, "%s", err.message);
+    cr_expect_eq(a->constant, 1);
+    cr_expect_null(tide_config_warning(&cfg));
+    tide_config_set(&cfg, "arima.seasonal", "0,1,1", &err);
     cr_expect(a->boxcox == TIDE_BOXCOX_GIVEN && a->lambda == 0.0);
     tide_config_free(&cfg);
 }
