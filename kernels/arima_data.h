@@ -39,8 +39,7 @@ typedef struct tide_arima_work {
     tide_arima_poly poly;
     int columns_max, rows_max, missing_max;
     /* by turns, (rows, TIDE_VEC lanes) each: */
-    double *m, *l;         /* [r+2] */
-    double *m_bar, *l_bar; /* [r+2] */
+    double *row;           /* [4*(r+2)] M, L, and the derivatives by them, side by side */
     double *x;             /* [max(columns, GROUP)*(r+1)] states of the columns */
     double *z;             /* [GROUP*(rows+r+2)] derivatives by x_0 */
     /* (elements, lanes): */
@@ -77,10 +76,7 @@ TIDE_FN double *tide_arima_work_place(tide_arima_work *w, const tide_arima_shape
     w->missing_max = missing;
     at = tide_arima_poly_place(&w->poly, s, at);
 #define TIDE_PLACE_ARIMA_(field, count) (w->field = at, at += (count)*TIDE_STRIDE)
-    TIDE_PLACE_ARIMA_(m, r + 2);
-    TIDE_PLACE_ARIMA_(l, r + 2);
-    TIDE_PLACE_ARIMA_(m_bar, r + 2);
-    TIDE_PLACE_ARIMA_(l_bar, r + 2);
+    TIDE_PLACE_ARIMA_(row, 4 * (r + 2));
     TIDE_PLACE_ARIMA_(x, states * (r + 1));
     TIDE_PLACE_ARIMA_(z, g * (n + r + 2));
     TIDE_PLACE_ARIMA_(m_end, r);

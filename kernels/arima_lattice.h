@@ -74,7 +74,8 @@ typedef struct tide_arima_turn {
 TIDE_FN tide_arima_turn tide_arima_turn_of(const tide_arima_shape *s, const tide_arima_work *w,
                                            const tide_arima_data *d, int lane) {
     tide_arima_turn q;
-    const size_t own = (size_t)(lane * (s->r + 2));
+    size_t tide_stride = s->stride;
+    (void)tide_stride;
     q.stride = s->stride;
     q.lane = lane;
     q.n = d->n + lane;
@@ -82,8 +83,8 @@ TIDE_FN tide_arima_turn tide_arima_turn_of(const tide_arima_shape *s, const tide
     q.phi = w->poly.phi + lane;
     q.g = w->g + lane;
     q.l0 = w->l0 + lane;
-    q.M = w->m + own;
-    q.L = w->l + own;
+    q.M = w->row + (size_t)(lane * 4 * (s->r + 2));
+    q.L = q.M + TIDE_VEC_STRIDE;
     q.rows = 0;
     q.first_end = d->rows;
     for (int k = 0; k < TIDE_VEC; ++k) {
@@ -107,6 +108,9 @@ TIDE_FN int tide_arima_ends(const tide_arima_turn *q, int steps) {
 /* Element i of an array of all lanes, at a pointer to this turn's first lane; of an array of this turn. */
 #define TIDE_ALL(p, i) ((p) + (size_t)(i)*TIDE_STRIDE)
 #define TIDE_OWN(p, i) ((p) + (size_t)(i)*TIDE_VEC_STRIDE)
+/* Row i of M, L and their derivatives, which lie side by side: arrays a multiple of 4096 bytes apart would make loads wait for
+ * stores to others. */
+#define TIDE_ROW(p, i) ((p) + (size_t)(i)*4 * TIDE_VEC_STRIDE)
 
 /* ---- forwards ---- */
 
@@ -195,7 +199,7 @@ TIDE_CALLED void tide_arima_one(const tide_arima_shape *s, const tide_arima_turn
                                                        tide_vec_get(TIDE_OWN(x, at))));
         }
         for (int j = 0; j < rows; ++j)
-            tide_vec_put(TIDE_OWN(x, j), tide_vec_fma(tide_vec_get(TIDE_OWN(q->M, j)), vg,
+            tide_vec_put(TIDE_OWN(x, j), tide_vec_fma(tide_vec_get(TIDE_ROW(q->M, j)), vg,
                                                       tide_vec_get(TIDE_OWN(x, j))));
     }
     for (int i = 1; c->s && i < c->n; ++i)
@@ -205,15 +209,15 @@ TIDE_CALLED void tide_arima_one(const tide_arima_shape *s, const tide_arima_turn
                                            tide_vec_get(TIDE_ALL(c->value, j)), tide_vec_get(sum)));
         }
     for (int j = 0; j < s->phi.n; ++j) {
-        double *at = TIDE_OWN(q->L, s->phi.lag[j]);
+        double *at = TIDE_ROW(q->L, s->phi.lag[j]);
         tide_vec_put(at, tide_vec_fma(tide_vec_get(TIDE_ALL(q->phi, s->phi.lag[j] - 1)), l, tide_vec_get(at)));
     }
     for (int j = 0; j < rows; ++j) {
-        const tide_vec m = tide_vec_get(TIDE_OWN(q->M, j)), u = tide_vec_get(TIDE_OWN(q->L, j + 1));
-        tide_vec_put(TIDE_OWN(q->M, j), tide_vec_fma(-kk, u, m));
-        tide_vec_put(TIDE_OWN(q->L, j), tide_vec_fma(-kk, m, u));
+        const tide_vec m = tide_vec_get(TIDE_ROW(q->M, j)), u = tide_vec_get(TIDE_ROW(q->L, j + 1));
+        tide_vec_put(TIDE_ROW(q->M, j), tide_vec_fma(-kk, u, m));
+        tide_vec_put(TIDE_ROW(q->L, j), tide_vec_fma(-kk, m, u));
     }
-    tide_vec_put(TIDE_OWN(q->L, rows), zero);
+    tide_vec_put(TIDE_ROW(q->L, rows), zero);
 }
 
 /* What two steps carry from row to row: first step, second step. */
@@ -228,7 +232,7 @@ TIDE_FN void tide_arima_rows_two(const tide_arima_turn *q, const tide_arima_colu
     size_t tide_stride = q->stride;
     (void)tide_stride;
     for (int i = from; i < to; ++i) {
-        tide_vec m = tide_vec_get(TIDE_OWN(q->M, i)), t = tide_vec_get(TIDE_OWN(q->L, i + 1)), between,
+        tide_vec m = tide_vec_get(TIDE_ROW(q->M, i)), t = tide_vec_get(TIDE_ROW(q->L, i + 1)), between,
                  phi0 = m, phi1 = m; /* any */
         if (taps) {
             phi0 = tide_vec_get(TIDE_ALL(q->phi, i));
@@ -249,8 +253,8 @@ TIDE_FN void tide_arima_rows_two(const tide_arima_turn *q, const tide_arima_colu
         t = tide_vec_fma(p->k0, m, t);
         if (taps)
             t = tide_vec_fma(phi1, p->l1, t);
-        tide_vec_put(TIDE_OWN(q->M, i - 1), tide_vec_fma(p->k1, t, p->m));
-        tide_vec_put(TIDE_OWN(q->L, i - 1), tide_vec_fma(p->k1, p->m, t));
+        tide_vec_put(TIDE_ROW(q->M, i - 1), tide_vec_fma(p->k1, t, p->m));
+        tide_vec_put(TIDE_ROW(q->L, i - 1), tide_vec_fma(p->k1, p->m, t));
         p->m = between;
     }
 }
@@ -264,7 +268,7 @@ TIDE_FN void tide_arima_two(const tide_arima_shape *s, const tide_arima_turn *q,
     const tide_vec zero = tide_vec_of(0.0), w0 = tide_vec_get(TIDE_ALL(q->w, t)),
                    w1 = tide_vec_get(TIDE_ALL(q->w, t + 1)), m = tide_vec_get(q->M);
     tide_arima_pair p;
-    tide_vec g, kk, v[TIDE_ARIMA_GROUP], u = tide_vec_get(TIDE_OWN(q->L, 1)), phi = zero;
+    tide_vec g, kk, v[TIDE_ARIMA_GROUP], u = tide_vec_get(TIDE_ROW(q->L, 1)), phi = zero;
     if (taps)
         phi = tide_vec_get(q->phi);
     p.l0 = tide_vec_get(q->L);
@@ -309,8 +313,8 @@ TIDE_FN void tide_arima_two(const tide_arima_shape *s, const tide_arima_turn *q,
     /* the last row of the second step */
     phi = taps ? tide_vec_get(TIDE_ALL(q->phi, rows - 1)) : zero;
     u = taps ? tide_vec_fma(phi, p.l1, zero) : zero;
-    tide_vec_put(TIDE_OWN(q->M, rows - 1), tide_vec_fma(p.k1, u, p.m));
-    tide_vec_put(TIDE_OWN(q->L, rows - 1), tide_vec_fma(p.k1, p.m, u));
+    tide_vec_put(TIDE_ROW(q->M, rows - 1), tide_vec_fma(p.k1, u, p.m));
+    tide_vec_put(TIDE_ROW(q->L, rows - 1), tide_vec_fma(p.k1, p.m, u));
     for (int j = 0; j < n; ++j) {
         u = taps ? tide_vec_fma(phi, p.x1[j], zero) : zero;
         tide_vec_put(TIDE_OWN(c->x + (size_t)j * c->state, rows - 1), tide_vec_fma(p.m, p.vg1[j], u));
@@ -328,7 +332,7 @@ TIDE_FN void tide_arima_keep_end(const tide_arima_shape *s, const tide_arima_wor
     for (int i = 0; i < s->r; ++i)
         TIDE_EACH_OF_VEC(k) {
             const int end = q->n[k] == (double)steps, lane = q->lane + k, there = i < rows;
-            double m = there ? TIDE_OWN(q->M, i)[k] : 0.0, l = there ? TIDE_OWN(q->L, i)[k] : 0.0,
+            double m = there ? TIDE_ROW(q->M, i)[k] : 0.0, l = there ? TIDE_ROW(q->L, i)[k] : 0.0,
                    state = there ? TIDE_OWN(x, i)[k] : 0.0;
             TIDE_AT(w->m_end, i, lane) = end ? m * by[k] : TIDE_AT(w->m_end, i, lane);
             TIDE_AT(w->l_end, i, lane) = end ? l * by[k] : TIDE_AT(w->l_end, i, lane);
@@ -382,10 +386,10 @@ TIDE_CALLED void tide_arima_pass(const tide_arima_shape *s, const tide_arima_wor
         a.product = tide_vec_of(1.0);
         for (int i = 0; i < rows; ++i) {
             const tide_vec m = tide_vec_get(&TIDE_AT(w->poly.m, i, lane));
-            tide_vec_put(TIDE_OWN(q.M, i), m);
-            tide_vec_put(TIDE_OWN(q.L, i), m);
+            tide_vec_put(TIDE_ROW(q.M, i), m);
+            tide_vec_put(TIDE_ROW(q.L, i), m);
         }
-        tide_vec_put(TIDE_OWN(q.L, rows), a.sum);
+        tide_vec_put(TIDE_ROW(q.L, rows), a.sum);
         for (int i = 0; i < n_col * (s->r + 1); ++i)
             tide_vec_put(TIDE_OWN(c.x, i), a.sum);
         if (n_col == 1)
@@ -507,20 +511,20 @@ TIDE_FN void tide_arima_back_one(const tide_arima_turn *q, tide_arima_way_back *
     tide_arima_back_begin(q, b, t, n, &e);
     for (int run = runs->n - 1, i = rows - 1; run >= 0; --run)
         for (const int from = run > 0 ? runs->end[run - 1] : 0; i >= from; --i) {
-            m = tide_vec_get(TIDE_OWN(b->M, i));
-            l = tide_vec_get(TIDE_OWN(b->L, i));
-            mb = tide_vec_get(TIDE_OWN(b->mb, i));
-            lb = tide_vec_get(TIDE_OWN(b->lb, i));
+            m = tide_vec_get(TIDE_ROW(b->M, i));
+            l = tide_vec_get(TIDE_ROW(b->L, i));
+            mb = tide_vec_get(TIDE_ROW(b->mb, i));
+            lb = tide_vec_get(TIDE_ROW(b->lb, i));
             for (int c = 0; c < n; ++c)
                 z[c] = tide_vec_get(TIDE_OWN(b->z + (size_t)c * b->slide, t + 1 + i));
             if (runs->taps[run])
                 tide_arima_back_row(q, b, i, n, 1, z, &e, &m, &l, &mb, &lb);
             else
                 tide_arima_back_row(q, b, i, n, 0, z, &e, &m, &l, &mb, &lb);
-            tide_vec_put(TIDE_OWN(b->M, i), m);
-            tide_vec_put(TIDE_OWN(b->L, i + 1), l);
-            tide_vec_put(TIDE_OWN(b->mb, i), mb);
-            tide_vec_put(TIDE_OWN(b->lb, i + 1), lb);
+            tide_vec_put(TIDE_ROW(b->M, i), m);
+            tide_vec_put(TIDE_ROW(b->L, i + 1), l);
+            tide_vec_put(TIDE_ROW(b->mb, i), mb);
+            tide_vec_put(TIDE_ROW(b->lb, i + 1), lb);
         }
     tide_arima_back_end(q, b, t, n, &e, &lb);
     tide_vec_put(b->L, e.k);
@@ -534,15 +538,15 @@ TIDE_FN void tide_arima_back_rows_two(const tide_arima_turn *q, const tide_arima
     size_t tide_stride = q->stride;
     (void)tide_stride;
     for (int i = from; i >= to; --i) {
-        tide_vec m = tide_vec_get(TIDE_OWN(b->M, i)), l = tide_vec_get(TIDE_OWN(b->L, i)),
-                 mb = tide_vec_get(TIDE_OWN(b->mb, i)), lb = tide_vec_get(TIDE_OWN(b->lb, i));
+        tide_vec m = tide_vec_get(TIDE_ROW(b->M, i)), l = tide_vec_get(TIDE_ROW(b->L, i)),
+                 mb = tide_vec_get(TIDE_ROW(b->mb, i)), lb = tide_vec_get(TIDE_ROW(b->lb, i));
         const tide_vec z = tide_vec_get(TIDE_OWN(b->z, t + 1 + i)); /* of row i + 1 of the step before, too */
         tide_arima_back_row(q, b, i, 1, taps, &z, e1, &m, &l, &mb, &lb);
         tide_arima_back_row(q, b, i + 1, 1, taps, &z, e0, m_next, &l, mb_next, &lb);
-        tide_vec_put(TIDE_OWN(b->M, i + 1), *m_next);
-        tide_vec_put(TIDE_OWN(b->L, i + 2), l);
-        tide_vec_put(TIDE_OWN(b->mb, i + 1), *mb_next);
-        tide_vec_put(TIDE_OWN(b->lb, i + 2), lb);
+        tide_vec_put(TIDE_ROW(b->M, i + 1), *m_next);
+        tide_vec_put(TIDE_ROW(b->L, i + 2), l);
+        tide_vec_put(TIDE_ROW(b->mb, i + 1), *mb_next);
+        tide_vec_put(TIDE_ROW(b->lb, i + 2), lb);
         *m_next = m;
         *mb_next = mb;
     }
@@ -555,8 +559,8 @@ TIDE_FN void tide_arima_back_two(const tide_arima_turn *q, tide_arima_way_back *
     (void)tide_stride;
     tide_arima_back_step e1, e0;
     const int last = rows - 1;
-    tide_vec m = tide_vec_get(TIDE_OWN(b->M, last)), l = tide_vec_get(TIDE_OWN(b->L, last)),
-             mb = tide_vec_get(TIDE_OWN(b->mb, last)), lb = tide_vec_get(TIDE_OWN(b->lb, last)),
+    tide_vec m = tide_vec_get(TIDE_ROW(b->M, last)), l = tide_vec_get(TIDE_ROW(b->L, last)),
+             mb = tide_vec_get(TIDE_ROW(b->mb, last)), lb = tide_vec_get(TIDE_ROW(b->lb, last)),
              z = tide_vec_get(TIDE_OWN(b->z, t + 1 + last));
     tide_arima_back_begin(q, b, t, 1, &e1);
     tide_arima_back_begin(q, b, t - 1, 1, &e0);
@@ -580,9 +584,9 @@ TIDE_FN void tide_arima_back_two(const tide_arima_turn *q, tide_arima_way_back *
     else
         tide_arima_back_row(q, b, 0, 1, 0, &z, &e0, &m, &l, &mb, &lb);
     tide_vec_put(b->M, m);
-    tide_vec_put(TIDE_OWN(b->L, 1), l);
+    tide_vec_put(TIDE_ROW(b->L, 1), l);
     tide_vec_put(b->mb, mb);
-    tide_vec_put(TIDE_OWN(b->lb, 1), lb);
+    tide_vec_put(TIDE_ROW(b->lb, 1), lb);
     tide_arima_back_end(q, b, t - 1, 1, &e0, &lb);
     tide_vec_put(b->L, e0.k);
     tide_vec_put(b->lb, lb);
@@ -598,8 +602,8 @@ TIDE_FN void tide_arima_take_end(const tide_arima_work *w, const tide_arima_turn
     for (int i = 0; i < rows; ++i)
         TIDE_EACH_OF_VEC(k) {
             const int end = q->n[k] == (double)steps, lane = q->lane + k;
-            double *m = &TIDE_OWN(b->M, i)[k], *l = &TIDE_OWN(b->L, i)[k], *mb = &TIDE_OWN(b->mb, i)[k],
-                   *lb = &TIDE_OWN(b->lb, i)[k];
+            double *m = &TIDE_ROW(b->M, i)[k], *l = &TIDE_ROW(b->L, i)[k], *mb = &TIDE_ROW(b->mb, i)[k],
+                   *lb = &TIDE_ROW(b->lb, i)[k];
             *m = end ? TIDE_AT(w->m_end, i, lane) : *m;
             *l = end ? TIDE_AT(w->l_end, i, lane) : *l;
             *mb = end ? 0.0 : *mb;
@@ -622,12 +626,11 @@ TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w
     tide_arima_runs_of(s, 0, rows - 1, 1, &two);
     for (int lane = 0; lane < TIDE_LANES; lane += TIDE_VEC) {
         const tide_arima_turn q = tide_arima_turn_of(s, w, d, lane);
-        const size_t own = (size_t)(lane * (s->r + 2));
         tide_arima_way_back b;
         b.M = q.M;
         b.L = q.L;
-        b.mb = w->m_bar + own;
-        b.lb = w->l_bar + own;
+        b.mb = q.L + TIDE_VEC_STRIDE;
+        b.lb = b.mb + TIDE_VEC_STRIDE;
         b.z = w->z + (size_t)(lane * slide) * TIDE_ARIMA_GROUP;
         b.slide = (size_t)slide * TIDE_VEC_STRIDE;
         b.phi_bar = w->poly.phi_bar + lane;
@@ -638,10 +641,10 @@ TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w
         b.log_term = tide_vec_of(log_term);
         b.fb = zero;
         for (int i = 0; i < rows + 1; ++i) {
-            tide_vec_put(TIDE_OWN(b.M, i), zero);
-            tide_vec_put(TIDE_OWN(b.L, i), zero);
-            tide_vec_put(TIDE_OWN(b.mb, i), zero);
-            tide_vec_put(TIDE_OWN(b.lb, i), zero);
+            tide_vec_put(TIDE_ROW(b.M, i), zero);
+            tide_vec_put(TIDE_ROW(b.L, i), zero);
+            tide_vec_put(TIDE_ROW(b.mb, i), zero);
+            tide_vec_put(TIDE_ROW(b.lb, i), zero);
             for (int c = 0; c < n; ++c)
                 tide_vec_put(TIDE_OWN(b.z + (size_t)c * b.slide, q.rows + i), zero);
         }
@@ -658,7 +661,7 @@ TIDE_FN void tide_arima_back(const tide_arima_shape *s, const tide_arima_work *w
         }
         for (int i = 0; i < rows; ++i) {
             double *sum = &TIDE_AT(w->m_bar_sum, i, lane);
-            tide_vec_put(sum, tide_vec_get(sum) + (tide_vec_get(TIDE_OWN(b.mb, i)) + tide_vec_get(TIDE_OWN(b.lb, i))));
+            tide_vec_put(sum, tide_vec_get(sum) + (tide_vec_get(TIDE_ROW(b.mb, i)) + tide_vec_get(TIDE_ROW(b.lb, i))));
         }
         tide_vec_put(&TIDE_AT(w->f_bar, 0, lane), tide_vec_get(&TIDE_AT(w->f_bar, 0, lane)) + b.fb);
     }
@@ -676,5 +679,6 @@ TIDE_CALLED void tide_arima_back_group(const tide_arima_shape *s, const tide_ari
 
 #undef TIDE_ALL
 #undef TIDE_OWN
+#undef TIDE_ROW
 
 #endif
