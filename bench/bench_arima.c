@@ -1,6 +1,6 @@
 /* bench_arima.c - seasonal ARIMA on one core: ns per observation of a likelihood and its gradient, and fits a second.
  *
- *   bench_arima [series] [steps] [season]      defaults 512 120 12
+ *   bench_arima [series] [steps] [season] [DRIVER]      defaults 512 120 12 and every driver that runs here
  *
  * At the lane width that this file is compiled for: bench_arima has one lane, bench_arima_avx2 and bench_arima_avx512 have
  * those drivers' lanes and flags, and time only the likelihood. bench_arima then times whole fits with every lane driver
@@ -138,7 +138,7 @@ static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec
     return best;
 }
 
-static void time_drivers(size_t n, int steps, int season) {
+static void time_drivers(size_t n, int steps, int season, const char *only) {
     const tide_lane_driver *list[4] = {&tide_lanes_scalar, &tide_lanes_baseline};
     int drivers = 2;
 #if defined(__x86_64__)
@@ -165,6 +165,8 @@ static void time_drivers(size_t n, int steps, int season) {
     airline.arima.q = 1;
     airline.arima.Q = grid.arima.D;
     for (int i = 0; i < drivers; ++i) {
+        if (only && strcmp(only, list[i]->name) != 0)
+            continue;
         double fixed = time_fit(list[i], &airline, &plan.tiles), all = time_fit(list[i], &grid, &plan.tiles);
         printf("%-8s (0,1,1)(0,%d,%d)%d %8.1f us a series; the whole grid %10.1f us, %8.1f series/s\n",
                list[i]->name, airline.arima.D, airline.arima.Q, season, 1e6 * fixed / (double)n,
@@ -179,22 +181,22 @@ static void time_drivers(size_t n, int steps, int season) {
 int main(int argc, char **argv) {
     int series = argc > 1 ? atoi(argv[1]) : 512, steps = argc > 2 ? atoi(argv[2]) : 120,
         season = argc > 3 ? atoi(argv[3]) : 12;
-    if (argc > 4 || series < 1 || season < 1 || season > TIDE_ARIMA_SEASON_MAX || steps < 3 * season + 20) {
-        fputs("usage: bench_arima [series] [steps] [season]\n", stderr);
+    if (argc > 5 || series < 1 || season < 1 || season > TIDE_ARIMA_SEASON_MAX || steps < 3 * season + 20) {
+        fputs("usage: bench_arima [series] [steps] [season] [DRIVER]\n", stderr);
         return 2;
     }
     const tide_arima_order orders[6] = {
         {.d = 1, .q = 1, .D = 1, .Q = 1},         {.p = 2, .d = 1, .q = 1, .P = 1, .D = 1, .Q = 1},
         {.p = 1, .d = 1, .q = 1, .D = 1, .Q = 1}, {.p = 3, .D = 1, .Q = 1},
         {.p = 1, .d = 1, .q = 2, .D = 1, .Q = 2}, {.p = 5, .d = 1, .q = 5, .P = 2, .D = 1, .Q = 2}};
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 6 && argc < 5; ++i) {
         tide_arima_order o = orders[i];
         if (!tide_arima_seasonal(season))
             o.P = o.Q = o.D = 0;
         time_likelihood(o, steps, season);
     }
 #if TIDE_LANES == 1
-    time_drivers((size_t)series, steps, season);
+    time_drivers((size_t)series, steps, season, argc > 4 ? argv[4] : NULL);
 #endif
     return 0;
 }

@@ -26,6 +26,7 @@ trap 'rm -rf "$scratch"' EXIT
 flags=(-I. -std=c++17 -O3 --fmad=false --prec-div=true --prec-sqrt=true -Xcompiler=-ffp-contract=off --diag-suppress=1675)
 mapfile -t forms < <(sed -n 's/^TIDE_ETS_FORM(\([A-Za-z]*\),.*/\1/p' kernels/forms.def)
 plain=(naive snaive drift mean)
+sources=(batch_cuda arima_cuda) # forecasts, those of ARIMA models among them, are in the first
 block=$(sed -n 's/.*TIDE_DEVICE_BLOCK = \([0-9]*\).*/\1/p' kernels/device_plan.h)
 
 if ((csv)); then
@@ -35,8 +36,14 @@ else
 fi
 for arch in "${archs[@]}"; do
     start=$(date +%s%N)
-    "$nvcc" "${flags[@]}" -gencode "arch=compute_$arch,code=sm_$arch" -cubin -Xptxas -v kernels/batch_cuda.cu \
-        -o "$scratch/$arch.cubin" >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; exit 1; }
+    : >"$scratch/log"
+    bytes=0
+    for source in "${sources[@]}"; do
+        "$nvcc" "${flags[@]}" -gencode "arch=compute_$arch,code=sm_$arch" -cubin -Xptxas -v "kernels/$source.cu" \
+            -o "$scratch/cubin" >"$scratch/one" 2>&1 || { cat "$scratch/one" >&2; exit 1; }
+        cat "$scratch/one" >>"$scratch/log"
+        bytes=$((bytes + $(stat -c %s "$scratch/cubin")))
+    done
     seconds=$((($(date +%s%N) - start) / 1000000000))
     case $arch in 75) threads=1024 ;; 86 | 87 | 89 | 120 | 121) threads=1536 ;; *) threads=2048 ;; esac
     awk -v arch="$arch" -v csv="$csv" -v block="$block" -v most="$threads" -v forms="${forms[*]}" -v plain="${plain[*]}" '
@@ -47,6 +54,8 @@ for arch in "${archs[@]}"; do
             sub(/^[^\047]*\047/, "", name)
             sub(/\047.*/, "", name)
             if (match(name, /fit_candidateILi[0-9]+E/)) kernel = "fit " candidate[substr(name, RSTART + 16, RLENGTH - 17) + 1]
+            else if (name ~ /arima_begin/) kernel = "arima begin"
+            else if (name ~ /arima_order/) kernel = "arima order"
             else if (name ~ /fit_begin/) kernel = "begin"
             else if (name ~ /fit_end/) kernel = "end"
             else kernel = "forecast"
@@ -66,10 +75,12 @@ for arch in "${archs[@]}"; do
             if (csv) printf "%s,%s,%d,%d,%d,%d,%d,%d,%.1f\n", arch, kernel, registers, store, load, stack, shared, blocks, occupancy
             else printf "%-4s %-16s %9d %12d %11d %11d %7d %9d %8.0f%%\n", arch, kernel, registers, store, load, stack, shared, blocks, occupancy
         }' "$scratch/log"
-    bytes=$(stat -c %s "$scratch/$arch.cubin")
     if ((!csv)); then echo "sm_$arch: $seconds s to compile, $((bytes / 1024)) KiB of machine code"; fi
 done
-"$nvcc" "${flags[@]}" -arch="compute_${archs[-1]}" -ptx kernels/batch_cuda.cu -o "$scratch/all.ptx"
+for source in "${sources[@]}"; do
+    "$nvcc" "${flags[@]}" -arch="compute_${archs[-1]}" -ptx "kernels/$source.cu" -o "$scratch/ptx"
+    cat "$scratch/ptx" >>"$scratch/all.ptx"
+done
 loose=$(grep -cE '^[[:space:]]*(add|sub|mul|mad)\.f64|(div|sqrt)\.(approx|full)[a-z.]*\.f(32|64)' "$scratch/all.ptx" || true)
 fused=$(grep -cE '^[[:space:]]*fma\.rn\.f64' "$scratch/all.ptx" || true)
 if ((loose > 0)); then
