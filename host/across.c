@@ -122,6 +122,14 @@ static tide_status set_begin(tide_across_work *work, const tide_fit_spec *fit, c
     return TIDE_OK;
 }
 
+/* The tiles as a set of families sees them: ARIMA alone takes regressors, and leaves out series that have none. */
+static tide_tiles tiles_for(const tide_tiles *tiles, uint32_t families) {
+    tide_tiles t = *tiles;
+    if (t.xreg_outcome && families >> TIDE_FAMILY_ARIMA & 1u)
+        t.outcome = t.xreg_outcome;
+    return t;
+}
+
 /* Was the series fitted by what was asked for, and not by a fallback? */
 static int is_fitted(const tide_results *r, size_t i) {
     return r->n_members[i] > 0 &&
@@ -190,7 +198,8 @@ static tide_status run_backtest(tide_across_work *work, const tide_backend *back
         tide_forecast_spec ahead = {.season = fit->season, .horizon = b->held};
         double *mean = b->mean + (size_t)g * (size_t)b->held * b->n, weight[SETS_MAX] = {0.0};
         TIDE_TRY(set_begin(work, fit, s, g, out, &spec, &r, err));
-        TIDE_TRY(backend->fit(backend->self, &spec, cut, &r, err));
+        const tide_tiles own = tiles_for(cut, spec.families);
+        TIDE_TRY(backend->fit(backend->self, &spec, &own, &r, err));
         TIDE_TRY(backend->forecast(backend->self, &ahead, &r, NULL, mean, NULL, NULL, err));
         weight[g] = 1.0;
         for (size_t lane = 0; lane < all->n_tiles * TIDE_TILE_WIDTH; ++lane) {
@@ -302,16 +311,18 @@ static tide_status fit_all(tide_across_work *work, const tide_backend *backend, 
         tide_fit_spec spec;
         tide_results r;
         TIDE_TRY(set_begin(work, fit, s, g, out, &spec, &r, err));
-        TIDE_TRY(backend->fit(backend->self, &spec, tiles, &r, err));
+        const tide_tiles own = tiles_for(tiles, spec.families);
+        TIDE_TRY(backend->fit(backend->self, &spec, &own, &r, err));
         for (size_t i = 0; i < n; ++i) {
             part *p = &parts[(size_t)g * n + i];
             *p = (part){r.outcome[i], (uint8_t)is_fitted(&r, i), r.n_members[i]};
             for (size_t j = 0; j < r.n_members[i]; ++j)
                 copy_member(&r, j, out, (size_t)out->n_members[i] + j, i);
             out->n_members[i] = (uint8_t)(out->n_members[i] + r.n_members[i]);
+            if (r.n_obs[i] > 0 || g == 0) /* a set that left the series out has counted nothing */
+                out->n_obs[i] = r.n_obs[i];
             if (g == 0) {
                 out->outcome[i] = r.outcome[i];
-                out->n_obs[i] = r.n_obs[i];
                 out->scale[i] = r.scale[i];
                 out->xreg_next[i] = r.xreg_next[i];
             }
@@ -328,8 +339,10 @@ tide_status tide_across_fit(tide_across_work *work, const tide_backend *backend,
     backtest b = {.n = n};
     for (size_t i = 0; backtest_error && i < n; ++i)
         backtest_error[i] = TIDE_NAN;
-    if (s.n < 2)
-        return backend->fit(backend->self, fit, tiles, results, err);
+    if (s.n < 2) {
+        const tide_tiles own = tiles_for(tiles, fit->families);
+        return backend->fit(backend->self, fit, &own, results, err);
+    }
     if (rule == TIDE_ACROSS_BACKTEST)
         TIDE_TRY(run_backtest(work, backend, fit, &s, tiles, &cut, &b, results, err));
     else

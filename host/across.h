@@ -15,7 +15,7 @@
  *
  * A series' last values are, of its steps n, the smallest multiple of the season that is at least 6, but n/4 at most; with
  * fewer than 8 steps, or none of the last values present, the sets share alike. A set that could not be fitted (too
- * short, constant, overflow) is left out where another could; where none could, the first set's fallback stays. */
+ * short, constant, overflow, without regressors) is left out where another could; where none could, the first set's fallback stays. */
 #ifndef TIDE_ACROSS_H
 #define TIDE_ACROSS_H
 

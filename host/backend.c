@@ -110,7 +110,8 @@ static tide_status guard(const tide_backend_options *options, const tide_backend
                          .forecast = guarded_forecast,
                          .close = guarded_close,
                          .note = guarded_note,
-                         .batch_series = cuda->batch_series};
+                         .batch_series = cuda->batch_series,
+                         .gpu = cuda->gpu};
     memcpy(made.name, cuda->name, sizeof made.name);
     *out = made;
     return TIDE_OK;
@@ -151,4 +152,12 @@ tide_status tide_backend_open_with(const tide_backend_options *options, const ti
 tide_status tide_backend_open(const tide_backend_options *options, tide_backend *out, char *notes,
                               size_t notes_size, tide_error *err) {
     return tide_backend_open_with(options, tide_cuda_driver(), out, notes, notes_size, err);
+}
+
+void tide_backend_linalg(const tide_backend *backend, tide_linalg *out, char *why, size_t why_size) {
+    char line[120] = "";
+    if (!backend->gpu || !tide_linalg_cublas(backend->gpu - 1, out, line, sizeof line))
+        tide_linalg_cpu(out);
+    if (why && why_size)
+        snprintf(why, why_size, "%s", line);
 }

@@ -7,6 +7,7 @@
 
 #include "host/error.h"
 #include "kernels/batch.h"
+#include "kernels/linalg.h"
 
 typedef struct tide_backend {
     void *self;
@@ -24,6 +25,7 @@ typedef struct tide_backend {
     void (*close)(void *self);
     /* Series a fit should have at least to keep this backend busy; a smaller batch is only slower. */
     size_t batch_series;
+    int gpu; /* 1 + number of its first GPU; 0: it has none */
     /* One line on what went other than asked since it was opened (a lost device, halved batches), "" if nothing.
      * Valid until the next call. */
     const char *(*note)(void *self);
@@ -53,6 +55,10 @@ tide_status tide_backend_open_cuda(const tide_backend_options *options, const st
 /* tide_backend_open with another driver than the build's own (the tests bring one that works without a GPU). */
 tide_status tide_backend_open_with(const tide_backend_options *options, const struct tide_device_driver *driver,
                                    tide_backend *out, char *notes, size_t notes_size, tide_error *err);
+
+/* Who multiplies for regressors beside this backend: cuBLAS on its first GPU where that can be had, else the CPU, with the
+ * same bits. why (may be NULL): a line when cuBLAS cannot be had, else "". Close it where it has a close. */
+void tide_backend_linalg(const tide_backend *backend, tide_linalg *out, char *why, size_t why_size);
 
 /* 1 when the spec asks only for families that this version has. */
 int tide_backend_knows(const tide_fit_spec *spec);

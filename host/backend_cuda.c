@@ -560,7 +560,8 @@ tide_status tide_backend_open_cuda(const tide_backend_options *options, const ti
                          .forecast = forecast,
                          .close = close_cuda,
                          .note = note,
-                         .batch_series = busy};
+                         .batch_series = busy,
+                         .gpu = 1 + list[0]};
     name_backend(b, made.name, sizeof made.name);
     *out = made;
     return TIDE_OK;

@@ -123,6 +123,7 @@ typedef struct tide_cli_forecaster {
     tide_store *store;
     tide_store_info info;
     tide_forecast_spec spec;
+    tide_xreg_table xreg; /* the store's regressors with those of cfg's file over them, owned; n 0: the store's as they are */
     int by_range;          /* --from or --to */
     tide_cli_output shape; /* range, kind of time, levels; no file */
     tide_cli_scratch scratch;
@@ -161,6 +162,10 @@ tide_status tide_cli_write_back_check(const tide_cli_write_back *w, tide_error *
 tide_status tide_cli_write_back_probe(const tide_cli_write_back *w, const tide_config *cfg, tide_error *err);
 tide_status tide_cli_write_back_run(const tide_cli_write_back *w, const char *store, tide_config *cfg, tide_error *err);
 
+#if defined(TIDE_FRONT)
+/* Becomes the engine, which has what this program does not link; argv: of main. Returns only on failure (main.c). */
+tide_status tide_cli_become_engine(char **argv, tide_error *err);
+#endif
 /* Writes bytes as a CSV field, quoted where it must be. */
 void tide_cli_put_csv(FILE *f, const char *s, size_t n);
 /* The shortest text that reads back as v; nothing for NaN (CSV) or null (JSON). */

@@ -65,6 +65,8 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     if (!status)
         status = tide_cli_show_report(report, quiet, report_path, err);
     w.quiet = quiet;
+    free(args.cfg.arima.regressors); /* the generation has them */
+    args.cfg.arima.regressors = NULL;
     if (!status && w.url)
         status = write_back(&w, &args.cfg, report->generation, err);
 done:
@@ -98,6 +100,7 @@ const tide_cli_command tide_cli_fit = {
         "  tidemill fit postgresql://me@db/retail --table demand.daily --y-column quantity --store models\n"
         "  tidemill fit sales.csv --store models --freq M --warm models\n"
         "  tidemill fit postgresql://me@db/retail --table demand --store models --history demand.history --reread 35d\n"
+        "  tidemill fit sales.csv --store models --freq D --models arima --regressors calendar.csv\n"
         "  tidemill fit sales.csv --store models --freq D --horizon 28 --level 80 \\\n"
         "      --write-back postgresql://me@db/retail --write-table forecasts\n"
         "  tidemill fit sales.csv --store models --ets-forms ANN,AAN,AAdN --report run.json\n",

@@ -4,8 +4,10 @@
  * forecasting take turns on it under a lock; both use all of it. */
 #include "host/cli.h"
 #include "host/names.h"
+#include "host/quote.h"
 #include "host/run.h"
 #include "io/open.h"
+#include "io/regressors_csv.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@ typedef struct forecaster {
     tide_backend inner;
     pthread_mutex_t lock; /* of inner */
     tide_cli_output out;
+    tide_xreg_feed xreg;
     const char *path;
     tide_ds_kind ds_kind;
     int opened;
@@ -77,6 +80,27 @@ static int64_t longest(const forecaster *f, const tide_panel *p) {
     return most;
 }
 
+/* Do the regressors reach as far as the forecasts of all series whose model has them? */
+static tide_status check_reach(const forecaster *f, const tide_panel *p, const tide_results *r, tide_error *err) {
+    const tide_regressors *x = &f->xreg.regressors;
+    for (size_t i = 0; i < p->n_series && f->xreg.on; ++i) {
+        int64_t first, last;
+        int takes = 0;
+        for (size_t j = 0; j < r->n_members[i]; ++j)
+            takes |= r->family[j * r->n_series + i] == TIDE_FAMILY_ARIMA;
+        if (!takes || !tide_cli_output_range(&f->out, p->last_ds[i], p->end_of_month[i], &first, &last))
+            continue;
+        int64_t reach = (int64_t)tide_regressors_reach(x, (size_t)r->xreg_next[i]);
+        if (reach >= last)
+            continue;
+        char id[96], ds[40];
+        tide_ds_format(x->kind, tide_grid_add(x->freq, x->kind, p->last_ds[i], reach + 1, p->end_of_month[i]), ds, sizeof ds);
+        return tide_fail(err, TIDE_INPUT, "series '%s': no regressors at %s",
+                         tide_quote(id, sizeof id, p->ids + p->id_at[i], p->id_at[i + 1] - p->id_at[i]), ds);
+    }
+    return TIDE_OK;
+}
+
 static tide_status sink_write(void *self, const tide_panel *p, const tide_results *results, tide_error *err) {
     forecaster *f = (forecaster *)self;
     size_t n = p->n_series;
@@ -88,6 +112,7 @@ static tide_status sink_write(void *self, const tide_panel *p, const tide_result
     int64_t horizon = longest(f, p);
     if (horizon == 0)
         return TIDE_OK;
+    TIDE_TRY(check_reach(f, p, results, err));
     spec.horizon = (int32_t)horizon;
     TIDE_TRY(make_room(f, n, (size_t)horizon, err));
     double *mean = f->block, *lo = NULL, *hi = NULL;
@@ -141,6 +166,8 @@ static tide_status forecast(tide_config *cfg, const char *path, const tide_obser
     TIDE_TRY(tide_feed_open(cfg, NULL, observer, &feed, err));
     pthread_mutex_init(&f.lock, NULL);
     tide_status status = tide_backend_open(&cfg->backend, &f.inner, note, sizeof note, err);
+    if (!status)
+        status = tide_xreg_feed_open(cfg, feed.ds_kind, &f.inner, observer, &f.xreg, err);
     if (!status) {
         if (*note)
             observer->message(observer->self, TIDE_LOG_INFO, note);
@@ -155,12 +182,15 @@ static tide_status forecast(tide_config *cfg, const char *path, const tide_obser
         f.ds_kind = feed.ds_kind;
         tide_sink sink = {.self = &f, .name = "forecasts", .write = sink_write, .finish = sink_finish};
         const tide_run_parts parts = {
-            .cfg = cfg, .backend = &locked, .source = &feed.source, .sink = &sink, .observer = observer};
+            .cfg = cfg, .backend = &locked, .source = &feed.source, .sink = &sink, .observer = observer,
+            .regressors = f.xreg.on ? &f.xreg.regressors : NULL, .linalg = f.xreg.on ? &f.xreg.linalg : NULL};
         status = tide_run(&parts, report, err);
         tide_feed_tell(&feed, observer);
         tide_cli_output_close(&f.out, 0, NULL);
-        f.inner.close(f.inner.self);
     }
+    if (f.inner.close)
+        f.inner.close(f.inner.self);
+    tide_xreg_feed_close(&f.xreg);
     free(f.block);
     free(f.key);
     pthread_mutex_destroy(&f.lock);

@@ -3,6 +3,9 @@
 #include "host/ordered.h"
 #include "host/pool.h"
 #include "host/quote.h"
+#if !defined(TIDE_FRONT)
+#include "io/regressors_csv.h"
+#endif
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +22,23 @@ tide_status tide_cli_forecaster_open(tide_cli_forecaster *f, const char *store, 
     f->spec.seed = f->info.seed;
     f->spec.season = f->info.season;
     f->by_range = cfg->predict.from || cfg->predict.to;
+#if !defined(TIDE_FRONT) /* which has passed such a command on */
+    if (cfg->arima.regressors) {
+        tide_xreg_table stored;
+        tide_regressors merged;
+        TIDE_TRY(tide_store_xreg(f->store, &stored, err));
+        TIDE_TRY(tide_regressors_over(cfg, &stored, f->info.freq, f->info.ds_kind, &merged, err));
+        f->xreg = tide_regressors_table(&merged);
+    }
+#endif
     return tide_cli_output_describe(&f->shape, cfg, f->info.freq, f->info.ds_kind, err);
 }
 
 void tide_cli_forecaster_close(tide_cli_forecaster *f) {
     tide_store_close(f->store);
+    free((void *)(uintptr_t)f->xreg.x);
+    free((void *)(uintptr_t)f->xreg.present);
+    free((void *)(uintptr_t)f->xreg.names);
     free(f->scratch.mean);
     memset(f, 0, sizeof *f);
 }
@@ -66,7 +81,8 @@ tide_status tide_cli_forecast_row(const tide_cli_forecaster *f, tide_cli_scratch
         spec.horizon = (int32_t)rows->last;
     }
     TIDE_TRY(make_room(scratch, spec.horizon, spec.n_levels, err));
-    TIDE_TRY(tide_store_forecast(f->store, row, &spec, scratch->mean, scratch->lo, scratch->hi, err));
+    TIDE_TRY(tide_store_forecast_with(f->store, row, &spec, f->xreg.n ? &f->xreg : NULL, scratch->mean, scratch->lo, scratch->hi,
+                                      err));
     rows->horizon = spec.horizon;
     rows->mean = scratch->mean;
     rows->lo = scratch->lo;

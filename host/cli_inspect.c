@@ -13,6 +13,7 @@
 #include "kernels/tide_fn.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void put_text_number(const char *name, double v) {
@@ -41,11 +42,53 @@ static void show_header(const tide_store_info *info, const char *path, uint64_t 
     printf("\n");
 }
 
+/* Name of coefficient r of a member: a regressor has that of the store's table. */
+static const char *coef_name(const tide_xreg_table *x, const tide_member *m, int r) {
+    if (m->family == TIDE_FAMILY_ARIMA && x->n) {
+        tide_arima_order o = tide_arima_order_of(m->form);
+        int column = r - tide_arima_beta_at(o) - 2 * o.fourier;
+        if (column >= 0 && r < tide_arima_lambda_at(o))
+            return tide_xreg_name(x, column);
+    }
+    return tide_coef_name(m->family, m->form, r);
+}
+
 /* AICc of a member, by the values that its likelihood is one of: differences take d + m*D at the start.
  * (Missing values within take more; the criterion of the store has counted them.) */
 static double aicc(const tide_member *m, int32_t n_obs, int32_t season) {
     int lost = m->family == TIDE_FAMILY_ARIMA ? tide_arima_diff_lags(tide_arima_order_of(m->form), season) : 0;
     return tide_criterion_value(TIDE_AICC, m->loglik, m->n_params, n_obs - lost);
+}
+
+/* First and last time of the regressors. */
+static void xreg_window(const tide_store_info *info, const tide_xreg_table *x, char first[40], char last[40]) {
+    tide_ds_format(info->ds_kind, x->first_ds, first, 40);
+    tide_ds_format(info->ds_kind, tide_grid_add(info->freq, info->ds_kind, x->first_ds, x->rows - 1, x->end_of_month), last,
+                   40);
+}
+
+static void show_xreg(const tide_store_info *info, const tide_xreg_table *x) {
+    char first[40], last[40], text[64];
+    if (!x->n)
+        return;
+    xreg_window(info, x, first, last);
+    printf("regressors     %s to %s:", first, last);
+    for (int i = 0; i < x->n; ++i)
+        printf("%s%s", i ? ", " : " ", tide_quote(text, sizeof text, tide_xreg_name(x, i), strlen(tide_xreg_name(x, i))));
+    printf("\n");
+}
+
+static void put_json_xreg(const tide_store_info *info, const tide_xreg_table *x) {
+    char first[40], last[40];
+    if (!x->n)
+        return;
+    xreg_window(info, x, first, last);
+    printf(", \"regressors\": {\"first_ds\": \"%s\", \"last_ds\": \"%s\", \"names\": [", first, last);
+    for (int i = 0; i < x->n; ++i) {
+        fputs(i ? ", " : "", stdout);
+        tide_put_json(stdout, tide_xreg_name(x, i), strlen(tide_xreg_name(x, i)));
+    }
+    fputs("]}", stdout);
 }
 
 static void put_json_header(const tide_store_info *info, const char *path, const uint64_t *by_outcome) {
@@ -89,7 +132,7 @@ static void put_json_number(const char *key, double v) {
 }
 
 /* All but the closing brace. */
-static tide_status json_series(const tide_store *store, const tide_store_info *info, int64_t row, tide_error *err) {
+static tide_status json_series(const tide_store *store, const tide_store_info *info, const tide_xreg_table *x, int64_t row, tide_error *err) {
     tide_series_model s;
     char first[48], last[48];
     TIDE_TRY(tide_store_series(store, row, &s, err));
@@ -119,6 +162,12 @@ static tide_status json_series(const tide_store *store, const tide_store_info *i
         put_json_number("criterion", m.criterion);
         put_json_number("sigma2", m.sigma2);
         put_json_numbers("coef", m.coef, m.n_coef);
+        fputs(", \"coef_names\": [", stdout);
+        for (int r = 0; r < m.n_coef; ++r) {
+            fputs(r ? ", " : "", stdout);
+            tide_put_json(stdout, coef_name(x, &m, r), strlen(coef_name(x, &m, r)));
+        }
+        putchar(']');
         put_json_numbers("state", m.state, m.n_state);
         putchar('}');
     }
@@ -126,7 +175,7 @@ static tide_status json_series(const tide_store *store, const tide_store_info *i
     return TIDE_OK;
 }
 
-static void show_member(const tide_member *m, int32_t n_obs, int32_t season) {
+static void show_member(const tide_member *m, const tide_xreg_table *x, int32_t n_obs, int32_t season) {
     char form[TIDE_FORM_TEXT];
     tide_form_text(m->family, m->form, season, form, sizeof form);
     printf("member %s%s%s\n", tide_family_name(m->family), *form ? " " : "", form);
@@ -137,8 +186,11 @@ static void show_member(const tide_member *m, int32_t n_obs, int32_t season) {
     put_text_number("aicc", aicc(m, n_obs, season));
     put_text_number("criterion", m->criterion);
     put_text_number("sigma2", m->sigma2);
-    for (int r = 0; r < m->n_coef; ++r)
-        put_text_number(tide_coef_name(m->family, m->form, r), m->coef[r]);
+    for (int r = 0; r < m->n_coef; ++r) {
+        char text[64];
+        const char *name = coef_name(x, m, r);
+        put_text_number(tide_quote(text, sizeof text, name, strlen(name)), m->coef[r]);
+    }
     const char *before = "";
     for (int r = 0, first = 0; r < m->n_state; ++r) {
         char name[40];
@@ -155,7 +207,7 @@ static void show_member(const tide_member *m, int32_t n_obs, int32_t season) {
     }
 }
 
-static tide_status show_series(const tide_store *store, const tide_store_info *info, int64_t row,
+static tide_status show_series(const tide_store *store, const tide_store_info *info, const tide_xreg_table *x, int64_t row,
                                tide_error *err) {
     tide_series_model s;
     char text[256], first[48], last[48];
@@ -175,7 +227,7 @@ static tide_status show_series(const tide_store *store, const tide_store_info *i
     for (int32_t j = 0; j < s.n_members; ++j) {
         tide_member m;
         TIDE_TRY(tide_store_member(store, &s, j, &m, err));
-        show_member(&m, s.n_obs, info->season);
+        show_member(&m, x, s.n_obs, info->season);
     }
     return TIDE_OK;
 }
@@ -185,8 +237,27 @@ static void put_field(double v) {
     tide_cli_put_number(stdout, v, 0);
 }
 
+/* "ar1=0.5;promo=3": one field, quoted where a name of a regressor asks for it. */
+static tide_status csv_coefs(const tide_xreg_table *x, const tide_member *m, tide_error *err) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return tide_fail(err, TIDE_MEMORY, "out of memory");
+    for (int r = 0; r < m->n_coef; ++r) {
+        fprintf(f, "%s%s=", r ? ";" : "", coef_name(x, m, r));
+        tide_cli_put_number(f, m->coef[r], 0);
+    }
+    int bad = ferror(f);
+    bad |= fclose(f);
+    if (!bad)
+        tide_cli_put_csv(stdout, text, size);
+    free(text);
+    return bad ? tide_fail(err, TIDE_MEMORY, "out of memory") : TIDE_OK;
+}
+
 /* A row a member; a series without members has one row, its member's columns empty. */
-static tide_status csv_series(const tide_store *store, const tide_store_info *info, int64_t row,
+static tide_status csv_series(const tide_store *store, const tide_store_info *info, const tide_xreg_table *x, int64_t row,
                               tide_error *err) {
     enum { COEFS = TIDE_ETS_COEF_ROWS };
     tide_series_model s;
@@ -220,10 +291,7 @@ static tide_status csv_series(const tide_store *store, const tide_store_info *in
         put_field(m.n_state > 0 && !arima ? m.state[0] : TIDE_NAN);
         put_field(m.n_state > 1 && !arima ? m.state[1] : TIDE_NAN);
         printf(",%s,%s,", first, last);
-        for (int r = 0; r < m.n_coef; ++r) {
-            printf("%s%s=", r ? ";" : "", tide_coef_name(m.family, m.form, r));
-            tide_cli_put_number(stdout, m.coef[r], 0);
-        }
+        TIDE_TRY(csv_coefs(x, &m, err));
         putchar('\n');
     }
     if (ferror(stdout))
@@ -238,6 +306,7 @@ typedef struct inspection {
     const char *path;
     tide_store *store;
     tide_store_info info;
+    tide_xreg_table xreg;
     tide_generations generations;
     inspect_format format;
 } inspection;
@@ -257,15 +326,15 @@ static tide_status show_ids(const inspection *in, const tide_cli_list *ids, tide
             continue;
         }
         if (in->format == FORMAT_CSV) {
-            TIDE_TRY(csv_series(in->store, &in->info, row, err));
+            TIDE_TRY(csv_series(in->store, &in->info, &in->xreg, row, err));
         } else if (in->format == FORMAT_JSON) {
             fputs(shown++ ? ",\n" : "\n", stdout);
-            TIDE_TRY(json_series(in->store, &in->info, row, err));
+            TIDE_TRY(json_series(in->store, &in->info, &in->xreg, row, err));
             fputs(", \"history\": ", stdout);
             tide_show_history(in->path, &in->generations, ids->item[i], length, 1);
             putchar('}');
         } else {
-            TIDE_TRY(show_series(in->store, &in->info, row, err));
+            TIDE_TRY(show_series(in->store, &in->info, &in->xreg, row, err));
             if (in->generations.n)
                 tide_show_history(in->path, &in->generations, ids->item[i], length, 0);
         }
@@ -280,7 +349,7 @@ static tide_status show_all(const inspection *in, tide_error *err) {
     uint64_t by_outcome[TIDE_OUTCOME_COUNT] = {0};
     for (uint64_t row = 0; row < in->info.n_series; ++row) {
         if (in->format == FORMAT_CSV) {
-            TIDE_TRY(csv_series(in->store, &in->info, (int64_t)row, err));
+            TIDE_TRY(csv_series(in->store, &in->info, &in->xreg, (int64_t)row, err));
         } else {
             tide_series_model s;
             TIDE_TRY(tide_store_series(in->store, (int64_t)row, &s, err));
@@ -292,9 +361,11 @@ static tide_status show_all(const inspection *in, tide_error *err) {
     }
     if (in->format == FORMAT_TEXT) {
         show_header(&in->info, in->path, by_outcome);
+        show_xreg(&in->info, &in->xreg);
         tide_show_generations(in->path, &in->generations, 0);
     } else if (in->format == FORMAT_JSON) {
         put_json_header(&in->info, in->path, by_outcome);
+        put_json_xreg(&in->info, &in->xreg);
         fputs(", \"generations\": ", stdout);
         tide_show_generations(in->path, &in->generations, 1);
         fputs("}\n", stdout);
@@ -331,6 +402,9 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     if (status)
         goto done;
     tide_store_get_info(in.store, &in.info);
+    status = tide_store_xreg(in.store, &in.xreg, err);
+    if (status)
+        goto done;
     if (in.format == FORMAT_CSV)
         fputs("unique_id,outcome,weight,family,form,n,loglik,aicc,sigma2,alpha,beta,gamma,phi,n_params,"
               "converged,criterion,"

@@ -115,6 +115,12 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
         status = tide_fail(err, TIDE_USAGE, "give one of --id, --ids and --all");
     if (status)
         goto done;
+#if defined(TIDE_FRONT)
+    if (args.cfg.arima.regressors) { /* a file to read: the engine's */
+        status = tide_cli_become_engine(argv - 2, err);
+        goto done;
+    }
+#endif
     if (output && strstr(output, "://")) {
         w.url = output;
         status = write_back(&w, &args, all, err);
@@ -163,6 +169,7 @@ const tide_cli_command tide_cli_predict = {
             "each level. A series without a model has rows whose mean is empty (JSON: null), and is named on "
             "stderr. Ids that\n"
             "are not in the store are named on stderr; the others are forecast, and the exit code is 11.\n"
+            "Models with regressors take the future values that the fit was given; --regressors has newer or further ones.\n"
             "Damaged data are refused, naming the column (exit code 6).\n"
             "Into a Postgres table: columns unique_id, ds, mean, lo_80, hi_80 ..., run_id, generation. Readers see the\n"
             "whole old set or the whole new one, however the command ends. By default a new table takes the place of\n"
@@ -171,6 +178,7 @@ const tide_cli_command tide_cli_predict = {
     .examples = "  tidemill predict models --id A17 --horizon 12 --level 80,95\n"
                 "  tidemill predict models --ids wanted.txt --to 2025-12-31 --format json\n"
                 "  tidemill predict models --all --output forecasts.csv --jobs 8\n"
+                "  tidemill predict models --all --horizon 14 --regressors weather.csv\n"
                 "  tidemill predict models --all --horizon 28 --level 80 --output postgresql://me@db/retail \\\n"
                 "      --table forecasts --parameters forecast_models\n",
     .run = run};

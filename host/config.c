@@ -53,6 +53,7 @@ void tide_config_init(tide_config *cfg) {
                                        .lambda = 1.0,
                                        .root_min = 1.01};
     cfg->arima.constant = TIDE_CONSTANT_IF_ANY;
+    cfg->arima.fourier = TIDE_FOURIER_UNSET;
     for (int i = 0; i < 3; ++i)
         cfg->arima.order[i] = cfg->arima.seasonal[i] = -1;
     cfg->across = TIDE_ACROSS_BACKTEST;
@@ -286,7 +287,7 @@ static tide_status set_number(const tide_config_key *key, const char *value, voi
     const char *rest = "";
     if (!read_u64(value, &u, &rest) || *rest || (double)u < key->min || (double)u > key->max)
         return fail_range(key, value, "a whole number", err);
-    if (key->type == TIDE_KEY_INT)
+    if (key->type == TIDE_KEY_INT || key->type == TIDE_KEY_COUNT)
         *(int32_t *)field = (int32_t)u;
     else
         *(uint64_t *)field = u;
@@ -308,6 +309,13 @@ tide_status tide_config_set_key(tide_config *cfg, const tide_config_key *key, co
             return tide_fail(err, TIDE_CONFIG, "'%.60s' is not one character or 'tab'", value);
         *(char *)field = *value;
         return TIDE_OK;
+    case TIDE_KEY_COUNT:
+        c = find_choice(key, value, strlen(value));
+        if (c) {
+            *(int32_t *)field = c->value;
+            return TIDE_OK;
+        }
+        return set_number(key, value, field, err);
     case TIDE_KEY_INT:
     case TIDE_KEY_U64:
     case TIDE_KEY_REAL:
@@ -431,6 +439,12 @@ int tide_config_value_json(const tide_config *cfg, const tide_config_key *key, c
     case TIDE_KEY_INT:
         n = snprintf(out, size, "%d", *(const int32_t *)field);
         break;
+    case TIDE_KEY_COUNT:
+        n = *(const int32_t *)field < 0 ? snprintf(out, size, "null") : snprintf(out, size, "%d", *(const int32_t *)field);
+        for (const tide_choice *c = key->choices; c->name; ++c)
+            if (c->value == *(const int32_t *)field)
+                n = snprintf(out, size, "\"%s\"", c->name);
+        break;
     case TIDE_KEY_U64:
         n = snprintf(out, size, "%llu", (unsigned long long)*(const uint64_t *)field);
         break;
@@ -541,6 +555,11 @@ static tide_status check_arima(tide_config *cfg, int32_t season, tide_error *err
     if (a->boxcox == TIDE_BOXCOX_GIVEN &&
         (!read_real(boxcox, &a->lambda) || a->lambda < -1.0 || a->lambda > 2.0))
         return tide_fail(err, TIDE_CONFIG, "arima.boxcox: '%.60s' is not none, auto, or a number from -1 to 2", boxcox);
+    const int32_t pairs = cfg->arima.fourier;
+    const int32_t half = (season - 1) / 2, most = half < TIDE_ARIMA_FOURIER_MAX ? half : TIDE_ARIMA_FOURIER_MAX;
+    a->fourier_auto = pairs == TIDE_FOURIER_AUTO ||
+                      (pairs == TIDE_FOURIER_UNSET && season > TIDE_ARIMA_SEASON_MAX && !fixed);
+    a->max_fourier = a->fourier_auto ? most : pairs > 0 ? pairs : 0;
     if (2 * a->max_fourier > season && cfg->fit.families >> TIDE_FAMILY_ARIMA & 1u && a->max_fourier)
         return tide_fail(err, TIDE_CONFIG, "arima.fourier: %d pairs are more than a season of %d has", a->max_fourier,
                          season);

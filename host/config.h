@@ -15,6 +15,7 @@
 #include "host/stream.h"
 
 enum { TIDE_CONSTANT_IF_ANY = 2 };
+enum { TIDE_FOURIER_AUTO = -1, TIDE_FOURIER_UNSET = -2 };
 
 typedef struct tide_config {
     struct { /* where rows come from */
@@ -41,6 +42,8 @@ typedef struct tide_config {
         int32_t order[3], seasonal[3]; /* p, d, q and P, D, Q of a fixed order; -1: search */
         char *boxcox;     /* "none", "auto", or lambda */
         int constant;     /* 0, 1 = asked for, TIDE_CONSTANT_IF_ANY = not a word about it */
+        int32_t fourier;  /* pairs; TIDE_FOURIER_AUTO; TIDE_FOURIER_UNSET: auto in a search beyond seasonal terms */
+        char *regressors; /* file of shared regressors (regressors.h); spec.xreg says how many, once it is read */
     } arima;
     int32_t across;       /* tide_across, of families */
     tide_backend_options backend; /* isa and devices are owned by the config */
@@ -92,6 +95,7 @@ typedef enum tide_key_type {
     TIDE_KEY_TEXT,   /* char *, owned */
     TIDE_KEY_CHAR,   /* char: one byte, or "tab" */
     TIDE_KEY_INT,    /* int32_t */
+    TIDE_KEY_COUNT,  /* int32_t: a whole number, or one of `choices`; below those: null */
     TIDE_KEY_U64,    /* uint64_t */
     TIDE_KEY_SIZE,   /* size_t, with an optional K, M or G (powers of 1024) */
     TIDE_KEY_REAL,   /* double */

@@ -53,6 +53,8 @@ static const char *type_name(tide_key_type type) {
     case TIDE_KEY_INT:
     case TIDE_KEY_U64:
         return "a whole number";
+    case TIDE_KEY_COUNT:
+        return "a whole number or a string";
     case TIDE_KEY_REAL:
         return "a number";
     case TIDE_KEY_SIZE:
@@ -76,7 +78,7 @@ static const char *type_name(tide_key_type type) {
 
 /* A scalar as the text that tide_config_set_key takes; NULL when its JSON type does not suit. */
 static const char *scalar_text(tide_key_type type, const cJSON *v, char *buffer, size_t size) {
-    int number = type == TIDE_KEY_INT || type == TIDE_KEY_U64 || type == TIDE_KEY_REAL ||
+    int number = type == TIDE_KEY_INT || type == TIDE_KEY_COUNT || type == TIDE_KEY_U64 || type == TIDE_KEY_REAL ||
                  type == TIDE_KEY_SIZE || type == TIDE_KEY_REALS || type == TIDE_KEY_LEVELS || type == TIDE_KEY_ORDER;
     if (type == TIDE_KEY_BOOL)
         return cJSON_IsBool(v) ? (cJSON_IsTrue(v) ? "true" : "false") : NULL;
@@ -84,7 +86,7 @@ static const char *scalar_text(tide_key_type type, const cJSON *v, char *buffer,
         snprintf(buffer, size, "%.17g", v->valuedouble);
         return buffer;
     }
-    if (cJSON_IsString(v) && (!number || type == TIDE_KEY_SIZE))
+    if (cJSON_IsString(v) && (!number || type == TIDE_KEY_SIZE || type == TIDE_KEY_COUNT))
         return v->valuestring;
     return NULL;
 }

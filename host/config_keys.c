@@ -42,6 +42,7 @@ static const tide_choice intervals[] = {
     {"closed", TIDE_INTERVALS_CLOSED}, {"simulated", TIDE_INTERVALS_SIMULATED}, {NULL, 0}};
 static const tide_choice differences[] = {{"auto", -1}, {"0", 0}, {"1", 1}, {"2", 2}, {NULL, 0}};
 static const tide_choice seasonal_differences[] = {{"auto", -1}, {"0", 0}, {"1", 1}, {NULL, 0}};
+static const tide_choice counts[] = {{"auto", TIDE_FOURIER_AUTO}, {NULL, 0}};
 static const tide_choice searches[] = {{"grid", TIDE_ARIMA_GRID}, {"stepwise", TIDE_ARIMA_STEPWISE}, {NULL, 0}};
 static const tide_choice acrosses[] = {{"backtest", TIDE_ACROSS_BACKTEST},
                                        {"mean", TIDE_ACROSS_MEAN},
@@ -151,8 +152,13 @@ const tide_config_key tide_config_keys[] = {
      "a mean or a drift where there is at most one difference: tried by a search, taken by a fixed order (=false: never)"},
     {"arima.root_min", "arima-root-min", TIDE_KEY_REAL, AT(arima.spec.root_min), 1, 10, NULL, COMPUTE, "X",
      "search: least modulus of the roots of both polynomials; 1 = no limit"},
-    {"arima.fourier", "arima-fourier", TIDE_KEY_INT, AT(arima.spec.max_fourier), 0, TIDE_ARIMA_FOURIER_MAX, NULL, COMPUTE,
-     "K", "most pairs of Fourier terms of the season as regressors"},
+    {"arima.fourier", "arima-fourier", TIDE_KEY_COUNT, AT(arima.fourier), 0, TIDE_ARIMA_FOURIER_MAX, counts, COMPUTE,
+     "K", "pairs of Fourier terms of the season as regressors; auto: as many as the criterion asks for, at most 31; unless "
+     "given: auto in a search at periods above 53, which have no seasonal terms, else 0"},
+    {"arima.regressors", "regressors", TIDE_KEY_TEXT, AT(arima.regressors), 0, 0, NULL, TRAIN | TIDE_CMD_PREDICT, "FILE",
+     "CSV file (plain or gzip) of regressors that all series share, history and future: ds,promo,price with a row a time, or "
+     "unique_id,ds,y with the regressor's name as id, where a time without a row is 0. Fit: ARIMA takes them. Predict: "
+     "values in the place of those that the store has kept"},
     {"arima.boxcox", "boxcox", TIDE_KEY_TEXT, AT(arima.boxcox), 0, 0, NULL, COMPUTE, "LAMBDA",
      "Box-Cox transform before ARIMA: none, auto (by Guerrero's method), or a number from -1 to 2; 0 = logarithm"},
     {"arima.max_iterations", "arima-max-iterations", TIDE_KEY_INT, AT(arima.spec.max_iterations), 1, 1000000, NULL, COMPUTE,

@@ -47,6 +47,11 @@ static void put_type(FILE *f, const tide_config_key *key) {
     case TIDE_KEY_U64:
         put(f, "\"type\": \"integer\", \"minimum\": %.17g, \"maximum\": %.17g", key->min, key->max);
         return;
+    case TIDE_KEY_COUNT:
+        put(f, "\"anyOf\": [{\"type\": \"integer\", \"minimum\": %.17g, \"maximum\": %.17g}, {", key->min, key->max);
+        put_choices(f, key->choices);
+        fputs("}, {\"type\": \"null\"}]", f);
+        return;
     case TIDE_KEY_SIZE:
         put(f,
             "\"type\": [\"integer\", \"string\"], \"minimum\": %.17g, \"maximum\": %.17g, "
@@ -171,7 +176,8 @@ char *tide_config_schema(void) {
 }
 
 static int decides_results(const char *path) {
-    static const char *const not[] = {"backend.", "memory", "intake.batch_", "store.", "predict.",
+    static const char *const not[] = {"arima.regressors", /* their content counts (io/fit.c) */
+                                      "backend.", "memory", "intake.batch_", "store.", "predict.",
                                       "history.", "source.connections", "source.connect_timeout_s",
                                       "source.statement_timeout_s", "source.read_timeout_s", "source.retries", "source.mixed_snapshots"};
     if (strcmp(path, "predict.seed") == 0) /* kept in the store */

@@ -82,8 +82,8 @@ static const tide_cli_command *const commands[] = {&tide_cli_load,     &tide_cli
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 #if defined(TIDE_FRONT)
-/* Becomes the engine: beside this program (a build folder), or where `cmake --install` puts it. Returns only on failure. */
-static tide_status become_engine(char **argv, tide_error *err) {
+/* Beside this program (a build folder), or where `cmake --install` puts it. */
+tide_status tide_cli_become_engine(char **argv, tide_error *err) {
     static const char *const places[] = {"tidemill-engine", "../libexec/tidemill/tidemill-engine"};
     char self[4096], path[sizeof self + 64];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -170,7 +170,7 @@ static tide_status dispatch(int argc, char **argv, const char **who, tide_error 
 #endif
 #if defined(TIDE_FRONT)
     if (wants_database(argc, argv))
-        return become_engine(argv, err);
+        return tide_cli_become_engine(argv, err);
 #endif
     const char *names[COMMANDS];
     for (int i = 0; i < COMMANDS; ++i) {
@@ -181,7 +181,7 @@ static tide_status dispatch(int argc, char **argv, const char **who, tide_error 
         return commands[i]->run(commands[i], argc - 2, argv + 2, err);
     }
 #if defined(TIDE_FRONT)
-    return become_engine(argv, err);
+    return tide_cli_become_engine(argv, err);
 #else
     const char *near = tide_cli_nearest(word, names, COMMANDS);
     return tide_fail(err, TIDE_USAGE, "unknown command '%.60s'%s%s%s", word, near ? "; did you mean '" : "",

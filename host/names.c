@@ -158,8 +158,12 @@ static const char *arima_coef_name(tide_arima_order o, int row) {
     static const char *const ma[] = {"ma1", "ma2", "ma3", "ma4", "ma5"};
     static const char *const sar[] = {"sar1", "sar2"}, *const sma[] = {"sma1", "sma2"};
     static const char *const pair[] = {
-        "sin1", "cos1", "sin2", "cos2", "sin3", "cos3", "sin4", "cos4", "sin5",  "cos5",
-        "sin6", "cos6", "sin7", "cos7", "sin8", "cos8", "sin9", "cos9", "sin10", "cos10"};
+        "sin1", "cos1", "sin2", "cos2", "sin3", "cos3", "sin4", "cos4", "sin5", "cos5", "sin6", "cos6", "sin7",
+        "cos7", "sin8", "cos8", "sin9", "cos9", "sin10", "cos10", "sin11", "cos11", "sin12", "cos12", "sin13",
+        "cos13", "sin14", "cos14", "sin15", "cos15", "sin16", "cos16", "sin17", "cos17", "sin18", "cos18",
+        "sin19", "cos19", "sin20", "cos20", "sin21", "cos21", "sin22", "cos22", "sin23", "cos23", "sin24",
+        "cos24", "sin25", "cos25", "sin26", "cos26", "sin27", "cos27", "sin28", "cos28", "sin29", "cos29",
+        "sin30", "cos30", "sin31", "cos31"};
     static const char *const x[] = {
         "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
         "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29",

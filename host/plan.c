@@ -194,6 +194,7 @@ tide_status tide_plan_build(tide_plan *plan, const tide_panel *panel, tide_error
     tiles->xreg_rows = 0;
     tiles->xreg_at = NULL;
     tiles->xreg_ols = NULL;
+    tiles->xreg_outcome = NULL;
 
     size_t offset = 0;
     for (size_t T = 0; T < n_tiles; ++T) {

@@ -37,6 +37,58 @@ static tide_status check_spec(const tide_store *store, const tide_forecast_spec 
     return TIDE_OK;
 }
 
+const char *tide_xreg_name(const tide_xreg_table *table, int i) {
+    const char *name = table->names;
+    if (i < 0 || i >= table->n)
+        return "";
+    while (i-- > 0)
+        name += strlen(name) + 1;
+    return name;
+}
+
+/* Gives the members the regressors that follow the series, as far as `horizon`; TIDE_INPUT when they end before. */
+static tide_status take_xreg(const tide_store *store, const tide_series_model *series, const tide_xreg_table *given,
+                             int32_t horizon, tide_member_view *views, tide_error *err) {
+    tide_store_info info;
+    tide_xreg_table x = {0};
+    int64_t row = 0, h = 0;
+    int columns = 0;
+    for (int32_t j = 0; j < series->n_members; ++j)
+        if (views[j].family == TIDE_FAMILY_ARIMA && tide_arima_order_of(views[j].form).xreg > columns)
+            columns = tide_arima_order_of(views[j].form).xreg;
+    if (columns == 0)
+        return TIDE_OK;
+    tide_store_get_info(store, &info);
+    if (given)
+        x = *given;
+    else
+        TIDE_TRY(tide_store_xreg(store, &x, err));
+    if (x.n != columns)
+        return tide_fail(err, TIDE_INPUT, "%d regressors, the model has %d", (int)x.n, columns);
+    int on_grid = tide_grid_steps(info.freq, info.ds_kind, x.first_ds, series->last_ds, x.end_of_month, &row);
+    if (on_grid)
+        for (++row; h < horizon && row + h >= 0 && row + h < x.rows && (!x.present || x.present[row + h]);)
+            ++h;
+    if (h < horizon) {
+        char missing[40], from[40], to[40];
+        int id = (int)(series->id_length < 80 ? series->id_length : 80);
+        tide_ds_format(info.ds_kind, tide_grid_add(info.freq, info.ds_kind, series->last_ds, h + 1, series->end_of_month),
+                       missing, sizeof missing);
+        tide_ds_format(info.ds_kind, x.first_ds, from, sizeof from);
+        tide_ds_format(info.ds_kind, tide_grid_add(info.freq, info.ds_kind, x.first_ds, x.rows - 1, x.end_of_month), to,
+                       sizeof to);
+        return tide_fail(err, TIDE_INPUT,
+                         "series '%.*s': no regressors at %s: those %s reach from %s to %s (--regressors FILE gives others)",
+                         id, series->id, missing, given ? "given" : "of the store", from, to);
+    }
+    for (int32_t j = 0; j < series->n_members; ++j) {
+        views[j].xreg = x.x + row * x.n;
+        views[j].xreg_rows = h;
+        views[j].xreg_columns = x.n;
+    }
+    return TIDE_OK;
+}
+
 /* Copies members into rows of `width` doubles: coefficients, then states, each padded with zeros. */
 static tide_status load_members(const tide_store *store, const tide_series_model *series, size_t width,
                                 double *rows, tide_member_view *views, tide_error *err) {
@@ -101,6 +153,12 @@ static void forecast(const forecast_job *job) {
 
 tide_status tide_store_forecast(const tide_store *store, int64_t row, const tide_forecast_spec *spec,
                                 double *mean, double *lo, double *hi, tide_error *err) {
+    return tide_store_forecast_with(store, row, spec, NULL, mean, lo, hi, err);
+}
+
+tide_status tide_store_forecast_with(const tide_store *store, int64_t row, const tide_forecast_spec *spec,
+                                     const tide_xreg_table *xreg, double *mean, double *lo, double *hi,
+                                     tide_error *err) {
     tide_series_model series = {0};
     TIDE_TRY(check_spec(store, spec, err));
     TIDE_TRY(tide_store_series(store, row, &series, err));
@@ -115,6 +173,8 @@ tide_status tide_store_forecast(const tide_store *store, int64_t row, const tide
         memset(rows, 0, members * width * sizeof *rows);
         status = load_members(store, &series, width, rows, views, err);
     }
+    if (status == TIDE_OK)
+        status = take_xreg(store, &series, xreg, spec->horizon, views, err);
     if (status == TIDE_OK) {
         forecast(&(forecast_job){.spec = spec,
                                  .members = views,

@@ -5,14 +5,15 @@
  *
  * and a Cholesky factorisation a series. k counts the intercept. Columns are divided by powers of two first and cut
  * into slices (linalg.h), so the results do not depend on who multiplies. Memory: about 8 (3 k^2/2 + 4 s) bytes a row of
- * the run at hand, s = SERIES. */
+ * the run at hand, s = SERIES, some 64 MiB at most: runs are the shorter for it. They begin at multiples of their length, which
+ * the number of regressors decides, so that a series' sums do not depend on its mates in a chunk. */
 #include "host/regressors.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SERIES = 256, EXPONENT_LEAST = -900, EXPONENT_MOST = 900 };
+enum { SERIES = 256, EXPONENT_LEAST = -900, EXPONENT_MOST = 900, WORK_DOUBLES = 1 << 23 };
 static const double collinear = 1e-11; /* share of a diagonal below which a pivot counts as 0 */
 
 typedef struct chunk {
@@ -69,6 +70,8 @@ static void cut_series(const chunk *c, size_t from, size_t n) {
     memset(c->m, 0, n * c->n * sizeof *c->m);
     for (size_t j = 0; j < c->n; ++j) {
         size_t i = c->first + j, length = p->at[i + 1] - p->at[i], start = c->row[i];
+        if (start == TIDE_NO_ROW)
+            continue;
         size_t begin = start > from ? start : from, end = start + length < from + n ? start + length : from + n;
         for (size_t t = begin; t < end; ++t) {
             double y = p->y[p->at[i] + (t - start)];
@@ -101,7 +104,7 @@ static void add_run(const tide_linalg *linalg, const chunk *c, size_t from, size
                                   c->cm[i * c->n + j];
 }
 
-static void solve(const chunk *c, double *beta) {
+static void solve(const chunk *c, double *beta, uint8_t *identified) {
     double g[(TIDE_XREG_MAX + 1) * (TIDE_XREG_MAX + 2) / 2], b[TIDE_XREG_MAX + 1];
     for (size_t j = 0; j < c->n; ++j) {
         for (size_t i = 0; i < c->pairs; ++i)
@@ -112,6 +115,9 @@ static void solve(const chunk *c, double *beta) {
         for (size_t i = 0; i < c->k; ++i) {
             double v = b[i] * (c->y_scale[j] / c->x_scale[i]);
             beta[i * c->panel->n_series + c->first + j] = tide_is_finite(v) ? v : 0.0;
+            if (identified && i > 0) /* a column that was left out has 0 in its factor's diagonal */
+                identified[(i - 1) * c->panel->n_series + c->first + j] =
+                    g[i * (i + 1) / 2 + i] != 0.0 && tide_is_finite(v);
         }
     }
 }
@@ -122,7 +128,8 @@ static void measure(chunk *c, size_t *from, size_t *to) {
     *from = SIZE_MAX;
     *to = 0;
     for (size_t j = 0; j < c->n; ++j) {
-        size_t i = c->first + j, end = c->row[i] + (p->at[i + 1] - p->at[i]);
+        size_t i = c->first + j, out = c->row[i] == TIDE_NO_ROW;
+        size_t end = out ? c->row[i] : c->row[i] + (p->at[i + 1] - p->at[i]);
         double largest = 0.0;
         for (size_t t = p->at[i]; t < p->at[i + 1]; ++t)
             largest = fabs(p->y[t]) > largest && tide_is_finite(p->y[t]) ? fabs(p->y[t]) : largest;
@@ -152,13 +159,14 @@ static tide_status make_room(chunk *c, size_t rows, double **block, tide_error *
 }
 
 tide_status tide_regress(const tide_linalg *linalg, const tide_regressors *r, const tide_panel *panel, const size_t *row,
-                         double *beta, int *failed, tide_error *err) {
+                         double *beta, uint8_t *identified, int *failed, tide_error *err) {
     chunk c = {.r = r, .panel = panel, .row = row, .k = r->n + 1, .pairs = (r->n + 1) * (r->n + 2) / 2};
-    size_t most = r->rows < TIDE_LINALG_ROWS ? r->rows : TIDE_LINALG_ROWS;
+    size_t fit = WORK_DOUBLES / (TIDE_SLICES * (c.k + c.pairs + SERIES) + SERIES);
+    size_t run = fit < TIDE_LINALG_ROWS ? fit : TIDE_LINALG_ROWS, most = r->rows < run ? r->rows : run;
     double *block = NULL;
     int device_failed = 0;
     for (size_t i = 0; i < panel->n_series; ++i)
-        if (row[i] > r->rows || panel->at[i + 1] - panel->at[i] > r->rows - row[i])
+        if (row[i] != TIDE_NO_ROW && (row[i] > r->rows || panel->at[i + 1] - panel->at[i] > r->rows - row[i]))
             return tide_fail(err, TIDE_INPUT, "series '%.*s' goes beyond the regressors' %zu steps",
                              (int)(panel->id_at[i + 1] - panel->id_at[i] < 80 ? panel->id_at[i + 1] - panel->id_at[i] : 80),
                              panel->ids + panel->id_at[i], r->rows);
@@ -176,9 +184,12 @@ tide_status tide_regress(const tide_linalg *linalg, const tide_regressors *r, co
         measure(&c, &from, &to);
         memset(c.xy, 0, c.k * c.n * sizeof *c.xy);
         memset(c.g, 0, c.pairs * c.n * sizeof *c.g);
-        for (; from < to; from += most)
-            add_run(linalg, &c, from, to - from < most ? to - from : most, &device_failed);
-        solve(&c, beta);
+        for (size_t end; from < to; from = end) {
+            end = (from / run + 1) * run;
+            end = end < to ? end : to;
+            add_run(linalg, &c, from, end - from, &device_failed);
+        }
+        solve(&c, beta, identified);
     }
     free(block);
     if (failed)

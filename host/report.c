@@ -60,16 +60,17 @@ void tide_report_add(tide_report *report, const tide_panel *panel, const tide_re
 static const struct {
     const char *name;
     size_t offset;
-} deviations[] = {{"bad_rows", offsetof(tide_intake_report, bad_rows)},
-                  {"duplicates", offsetof(tide_intake_report, duplicates)},
-                  {"infinite", offsetof(tide_intake_report, infinite)},
-                  {"out_of_order", offsetof(tide_intake_report, out_of_order)},
-                  {"off_grid", offsetof(tide_intake_report, off_grid)},
-                  {"late", offsetof(tide_intake_report, late)}};
+} deviations[] = {{"bad_rows", offsetof(tide_report, intake.bad_rows)},
+                  {"duplicates", offsetof(tide_report, intake.duplicates)},
+                  {"infinite", offsetof(tide_report, intake.infinite)},
+                  {"out_of_order", offsetof(tide_report, intake.out_of_order)},
+                  {"off_grid", offsetof(tide_report, intake.off_grid)},
+                  {"late", offsetof(tide_report, intake.late)},
+                  {"no_regressors", offsetof(tide_report, uncovered)}};
 enum { DEVIATIONS = sizeof deviations / sizeof deviations[0] };
 
 static const tide_intake_count *deviation(const tide_report *r, size_t i) {
-    return (const tide_intake_count *)(const void *)((const char *)&r->intake + deviations[i].offset);
+    return (const tide_intake_count *)(const void *)((const char *)r + deviations[i].offset);
 }
 
 static void put_counts(FILE *f, const char *title, const char *const *names, const uint64_t *counts,

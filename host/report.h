@@ -29,6 +29,7 @@ typedef struct tide_report_history {
 
 typedef struct tide_report {
     tide_intake_report intake;
+    tide_intake_count uncovered; /* series without regressors at a step (xreg.h) */
     uint64_t series, members, batches;
     uint64_t by_outcome[TIDE_OUTCOME_COUNT]; /* sum = series */
     uint64_t by_family[TIDE_FAMILY_COUNT];   /* members; sum = members */

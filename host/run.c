@@ -17,6 +17,7 @@
 #include "host/run.h"
 #include "host/plan.h"
 #include "host/queue.h"
+#include "host/xreg.h"
 #include "kernels/results.h"
 
 #include <stdatomic.h>
@@ -41,6 +42,7 @@ typedef struct run {
     tide_report *report;
     tide_plan plan;
     tide_across_work across;
+    tide_xreg xreg;
     batch batches[TIDE_BATCHES];
     tide_queue free, read, fitted;
     pthread_mutex_t lock; /* of status, error, ended */
@@ -127,13 +129,18 @@ static void *reader(void *arg) {
 }
 
 /* Results of the batch's panel, mapped into its block, which grows when it must. */
-static tide_status map_results(batch *b, const tide_fit_spec *spec, tide_error *err) {
+static tide_status map_results(batch *b, const tide_fit_spec *spec, const tide_regressors *x, tide_error *err) {
     tide_results *res = &b->results;
     memset(res, 0, sizeof *res);
     res->n_series = b->panel.n_series;
     res->slots = spec->slots;
     res->coef_rows = tide_coef_rows(spec);
     res->state_rows = tide_state_rows(spec);
+    if (x) {
+        res->xreg = x->x;
+        res->xreg_rows = x->rows;
+        res->xreg_columns = (int32_t)x->n;
+    }
     size_t bytes = tide_results_map(res, NULL);
     if (bytes > b->block_bytes) {
         free(b->block);
@@ -161,7 +168,7 @@ static tide_status fit_batch(run *r, batch *b, tide_error *err) {
     const tide_run_parts *p = r->parts;
     tide_report *report = r->report;
     double since = tide_now_s();
-    TIDE_TRY(map_results(b, &p->cfg->fit, err));
+    TIDE_TRY(map_results(b, &p->cfg->fit, p->regressors, err));
     if (p->sink->recall) {
         TIDE_TRY(p->sink->recall(p->sink->self, &b->panel, &b->results, err));
         report->resumed += b->panel.kept;
@@ -169,6 +176,8 @@ static tide_status fit_batch(run *r, batch *b, tide_error *err) {
             return TIDE_OK;
     }
     tide_status status = tide_plan_build(&r->plan, &b->panel, err);
+    if (!status && p->regressors)
+        status = tide_xreg_fill(&r->xreg, &b->panel, &r->plan, err);
     lap(&since, &report->plan_s);
     if (!status && p->warm) {
         uint64_t found = 0;
@@ -352,6 +361,8 @@ static tide_status finish(run *r, tide_error *err) {
         return tide_fail(err, TIDE_INTERRUPTED, "stopped by a signal; nothing was published");
     if (!r->report->series)
         return tide_fail(err, TIDE_INPUT, "%s: no series (no usable row)", p->source->name);
+    if (p->regressors && r->xreg.uncovered.n && !r->xreg.covered && !r->report->resumed)
+        return tide_fail(err, TIDE_INPUT, "the regressors cover no series: %s", r->xreg.uncovered.named[0]);
     double start = tide_now_s();
     tide_status status = p->before_finish ? p->before_finish(p->before_self, err) : TIDE_OK;
     if (!status)
@@ -371,6 +382,8 @@ tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_erro
     tide_intake_options intake = cfg->intake;
     r->parts = parts;
     r->report = report;
+    r->xreg.regressors = parts->regressors;
+    r->xreg.linalg = parts->linalg;
     choose_batch(parts, &intake);
     report->batch_series = intake.batch_series;
     report->batch_values = intake.batch_values;
@@ -399,6 +412,7 @@ tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_erro
     }
     if (!status) {
         run_stages(r, start);
+        report->uncovered = r->xreg.uncovered;
         status = finish(r, err);
         if (parts->backend->note)
             snprintf(report->backend_note, sizeof report->backend_note, "%s",
@@ -413,6 +427,7 @@ tide_status tide_run(const tide_run_parts *parts, tide_report *report, tide_erro
     }
     tide_plan_free(&r->plan);
     tide_across_free(&r->across);
+    tide_xreg_free(&r->xreg);
     tide_queue_free(&r->free);
     tide_queue_free(&r->read);
     tide_queue_free(&r->fitted);

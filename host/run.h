@@ -6,6 +6,7 @@
 #include "host/config.h"
 #include "host/observer.h"
 #include "host/panel_source.h"
+#include "host/regressors.h"
 #include "host/report.h"
 #include "host/stream.h"
 #include "host/warm.h"
@@ -17,6 +18,8 @@ typedef struct tide_run_parts {
     tide_panel_source *panels;     /* read instead of `source`, when not NULL; then intake and its report stay empty */
     tide_sink *sink;
     const tide_observer *observer; /* may be NULL */
+    const tide_regressors *regressors; /* of ARIMA, cfg->fit.arima.xreg of them; NULL: none */
+    const tide_linalg *linalg;         /* for their products; NULL where there are none */
     const tide_warm *warm;         /* starts of the fits; NULL: cold */
     /* Called when all is written, before the sink makes it visible; a failure is the run's. May be NULL. */
     tide_status (*before_finish)(void *before_self, tide_error *err);

@@ -71,14 +71,35 @@ typedef struct tide_series_model {
     uint64_t first_member;
 } tide_series_model;
 
+/* Regressors that all series share: values at the steps of a grid with the frequency of the store. Members of family ARIMA
+ * may have coefficients of them (tide_arima_form: xreg), and are forecast only as far as the values reach. */
+typedef struct tide_xreg_table {
+    int32_t n;              /* regressors; 0: none */
+    int32_t end_of_month;   /* grid.h */
+    int64_t rows, first_ds; /* steps, the first of them at first_ds, in the store's kind of time */
+    const double *x;        /* (rows, n) row-major */
+    const uint8_t *present; /* [rows] 1: there are values at the step; NULL: at every one */
+    const char *names;      /* n texts, each ended by 0 */
+} tide_xreg_table;
+/* The regressors that the fit was given, its future ones included; pointers lead into the mapped store. n = 0: none. */
+TIDE_API tide_status tide_store_xreg(const tide_store *store, tide_xreg_table *out, tide_error *err);
+/* Name of regressor i, "" when there is none. */
+TIDE_API const char *tide_xreg_name(const tide_xreg_table *table, int i);
+
 TIDE_API tide_status tide_store_series(const tide_store *store, int64_t row, tide_series_model *out, tide_error *err);
 TIDE_API tide_status tide_store_member(const tide_store *store, const tide_series_model *series, int32_t j,
                                        tide_member *out, tide_error *err);
 
 /* Forecasts `spec->horizon` steps from the series' last_ds: mean[h], lo and hi[level*horizon + h] (may be NULL when
- * n_levels == 0). A series without a model gives TIDE_NAN everywhere and TIDE_OK. spec->season must be the store's. */
+ * n_levels == 0). A series without a model gives TIDE_NAN everywhere and TIDE_OK. spec->season must be the store's. A model
+ * with regressors takes those of the store; TIDE_INPUT names the first time that they lack. */
 TIDE_API tide_status tide_store_forecast(const tide_store *store, int64_t row, const tide_forecast_spec *spec,
                                          double *mean, double *lo, double *hi, tide_error *err);
+/* The same with other values of the regressors, such as forecasts of the weather that are newer than the fit: as many, in
+ * the same order as tide_store_xreg has them. NULL: the store's. */
+TIDE_API tide_status tide_store_forecast_with(const tide_store *store, int64_t row, const tide_forecast_spec *spec,
+                                              const tide_xreg_table *xreg, double *mean, double *lo, double *hi,
+                                              tide_error *err);
 
 /* Text of outcome, family and form numbers ("fitted", "ets", "AAdN"); "?" for unknown ones. A family without forms has
  * the form ""; the many of ARIMA are all "ARIMA" here, and written out by tide_form_text. */

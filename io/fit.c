@@ -4,6 +4,7 @@
 #include "host/tidemill.h"
 #include "io/history.h"
 #include "io/open.h"
+#include "io/regressors_csv.h"
 #include "io/runs.h"
 #include "io/store_write.h"
 
@@ -78,14 +79,19 @@ static void book_finish(tide_runs *runs, const tide_report *report, tide_status 
 }
 
 /* What decides the results, for a later run that wants to go on: the configuration, the program, the kind of times, and
- * the generation that a warm start comes from. NULL when memory is short. */
-static char *identity_of(const tide_config *cfg, const tide_feed *feed, const tide_source *own, const tide_warm *warm) {
+ * the generation that a warm start comes from, the regressors' content. NULL when memory is short. */
+static char *identity_of(const tide_config *cfg, const tide_feed *feed, const tide_source *own, const tide_warm *warm,
+                         const tide_xreg_feed *xreg) {
     char *config = tide_config_identity(cfg), *text = NULL;
     const char *build = tide_build_info(); /* "0.1.0 (commit 12ab34cd, gcc ..." */
     const tide_store_info *from = warm ? tide_warm_info(warm) : NULL;
-    if (config && asprintf(&text, "program=%.*s)\n%ssource=\"%s\"\nds kind=%d\nwarm generation=%s\n", (int)strcspn(build, ","), build,
+    char regressors[24] = "null";
+    if (xreg->on)
+        snprintf(regressors, sizeof regressors, "%016llx",
+                 (unsigned long long)tide_regressors_fingerprint(&xreg->regressors));
+    if (config && asprintf(&text, "program=%.*s)\n%ssource=\"%s\"\nds kind=%d\nwarm generation=%s\nregressors=%s\n", (int)strcspn(build, ","), build,
                            config, own ? own->name : "", (int)feed->ds_kind,
-                           from ? from->run_id : "null") < 0)
+                           from ? from->run_id : "null", regressors) < 0)
         text = NULL;
     free(config);
     return text;
@@ -129,6 +135,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
     tide_feed feed;
     tide_backend backend;
     tide_sink sink;
+    tide_xreg_feed xreg;
     tide_warm *warm = NULL;
     tide_history *history = NULL;
     tide_panel_source *panels = NULL;
@@ -137,6 +144,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
     memset(&backend, 0, sizeof backend);
     memset(&sink, 0, sizeof sink);
     memset(&feed, 0, sizeof feed);
+    memset(&xreg, 0, sizeof xreg);
     if (!cfg->store.dir || !*cfg->store.dir)
         return tide_fail(err, TIDE_CONFIG, "store.dir: no store is given (--store DIR)");
     tide_run_id_make(report->run_id);
@@ -152,10 +160,14 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         status = tide_warm_open(cfg->store.warm, cfg->fit.season, &warm, err);
     if (!status)
         status = tide_backend_open(&cfg->backend, &backend, note, sizeof note, err);
-    if (!status && !(identity = identity_of(cfg, &feed, own, warm)))
+    if (!status)
+        status = tide_xreg_feed_open(cfg, history ? tide_history_ds_kind(history) : feed.ds_kind, &backend, observer, &xreg,
+                                     err);
+    if (!status && !(identity = identity_of(cfg, &feed, own, warm, &xreg)))
         status = tide_fail(err, TIDE_MEMORY, "out of memory");
     if (!status) {
         say(observer, TIDE_LOG_INFO, note);
+        const tide_xreg_table table = tide_regressors_table(&xreg.regressors);
         const tide_store_writer_options store = {.dir = cfg->store.dir,
                                                  .freq = cfg->intake.freq,
                                                  .season = cfg->fit.season,
@@ -164,6 +176,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
                                                  .backend = backend.name,
                                                  .keep = cfg->store.keep,
                                                  .identity = identity,
+                                                 .xreg = xreg.on ? &table : NULL,
                                                  .resume = cfg->store.resume || cfg->store.resume_mixed,
                                                  .resume_mixed = cfg->store.resume_mixed};
         status = tide_store_writer_open(&store, &sink, err);
@@ -175,6 +188,8 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
                                       .panels = panels,
                                       .sink = &sink,
                                       .observer = observer,
+                                      .regressors = xreg.on ? &xreg.regressors : NULL,
+                                      .linalg = xreg.on ? &xreg.linalg : NULL,
                                       .warm = warm,
                                       .before_finish = history ? tide_history_prepare : NULL,
                                       .before_self = history};
@@ -196,6 +211,7 @@ tide_status tide_fit_run(tide_config *cfg, tide_source *own, const tide_observer
         sink.close(sink.self);
     if (backend.close)
         backend.close(backend.self);
+    tide_xreg_feed_close(&xreg);
     tide_warm_close(warm);
     tide_history_close(history);
     tide_feed_close(&feed);

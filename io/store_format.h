@@ -6,7 +6,7 @@
  * libhdf5 needs:
  *
  *        0  tide_store_header     512 bytes: version, counts, grid, provenance, checksums of the rest
- *      512  tide_store_entry[29]  64 bytes a column: name, type, absolute offset, elements, first checksum
+ *      512  tide_store_entry[32]  64 bytes a column: name, type, absolute offset, elements, first checksum
  *           then zero
  *    16384  HDF5: superblock, groups /series /member /index /run with their attributes, and the columns,
  *           each at a multiple of 64 bytes, none overlapping another
@@ -29,6 +29,10 @@
  * `index_max_probe` slots past its home. The full id is always compared. A lookup costs one cache miss in the
  * index, one in id_at, one in ids.
  *
+ * Regressors. What the fit was given of regressors that all series share stays in the generation, its future values
+ * included, so that models with coefficients of them forecast from the store alone: header.xreg_rows steps of
+ * header.xreg_n values. The table is the same for all series and small beside them.
+ *
  * Limits: ids up to 16 KiB, 255 members a series, 2^40 series. Numbers of types, columns and fields are never
  * reused; a reader refuses any version, type or column list it does not know. */
 #ifndef TIDE_STORE_FORMAT_H
@@ -43,7 +47,8 @@
 #define TIDE_STORE_MAGIC "\211TIDE\r\n\032" /* as PNG's and HDF5's: survives no text-mode transfer unseen */
 
 enum {
-    TIDE_STORE_VERSION = 2,
+    TIDE_STORE_VERSION = 3,
+    TIDE_STORE_OLDEST = 2, /* that is read: without the columns regressor/... */
     TIDE_USER_BLOCK = 16384, /* HDF5 wants a power of two >= 512 */
     TIDE_ENTRIES_AT = 512,
     TIDE_BLOCK_BYTES = 65536, /* of a checksum */
@@ -89,6 +94,8 @@ typedef enum tide_extent {
     TIDE_PER_MEMBER_1, /* m + 1: borders */
     TIDE_HEAP,
     TIDE_SLOTS, /* index_slots + TIDE_INDEX_TAIL */
+    TIDE_XREG_ROWS, /* xreg_rows */
+    TIDE_XREG_CELLS, /* xreg_rows * xreg_n */
     TIDE_BLOCKS /* n_blocks */
 } tide_extent;
 
@@ -133,6 +140,10 @@ typedef enum tide_extent {
     X(SLOT, "index/slot", U64, SLOTS, "hash bits | row + 1",                                                 \
       "open-addressing index from id to row; 0 = empty")                                                     \
     X(RUN_ID, "run/id", TEXT40, HEAP, "text", "run ids: rows of runs.db")                                    \
+    X(XREG_NAMES, "regressor/names", U8, HEAP, "byte", "names of the regressors, each ended by a zero byte")    \
+    X(XREG_PRESENT, "regressor/present", U8, XREG_ROWS, "0 or 1", "there are values at the step")            \
+    X(XREG_X, "regressor/x", F64, XREG_CELLS, "1",                                                           \
+      "value of regressor c at step t after regressors_first of /: x[t*n_regressors + c]")                   \
     X(BLOCK_XXH3, "index/block_xxh3", U64, BLOCKS, "XXH3-64",                                                \
       "checksum of each 64 KiB block of the columns above")
 
@@ -183,7 +194,10 @@ typedef struct tide_store_header {
     char code_version[64];
     char created_utc[32];
     char backend[64];
-    unsigned char reserved[184]; /* zero */
+    int64_t xreg_first_ds;
+    uint64_t xreg_rows;
+    int32_t xreg_n, xreg_end_of_month; /* all 0 where there are none, and in version 2 */
+    unsigned char reserved[160];       /* zero */
 } tide_store_header;
 
 typedef struct tide_store_entry {
@@ -198,6 +212,18 @@ typedef struct tide_store_entry {
 _Static_assert(sizeof(tide_store_header) == TIDE_ENTRIES_AT, "header");
 _Static_assert(sizeof(tide_store_entry) == 64, "entry");
 _Static_assert(TIDE_ENTRIES_AT + TIDE_COLUMNS * sizeof(tide_store_entry) <= TIDE_USER_BLOCK, "directory");
+
+/* Columns of a version; entry of column i in its directory, -1: none. */
+enum { TIDE_XREG_COLUMNS = 3 };
+_Static_assert((int)TIDE_COL_XREG_NAMES + TIDE_XREG_COLUMNS == (int)TIDE_COL_BLOCK_XXH3, "the new columns stand together");
+static inline int tide_store_columns_of(uint32_t version) {
+    return version < 3 ? TIDE_COLUMNS - TIDE_XREG_COLUMNS : TIDE_COLUMNS;
+}
+static inline int tide_store_entry_of(uint32_t version, int column) {
+    if (version >= 3 || column < (int)TIDE_COL_XREG_NAMES)
+        return column;
+    return column == (int)TIDE_COL_BLOCK_XXH3 ? (int)TIDE_COL_XREG_NAMES : -1;
+}
 
 /* Blocks of a column of `bytes` bytes. */
 static inline uint64_t tide_blocks_of(uint64_t bytes) {

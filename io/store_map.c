@@ -149,7 +149,7 @@ static tide_status check_header(const tide_store *s, tide_error *err) {
     const tide_store_header *h = &s->header;
     if (h->user_block_bytes != TIDE_USER_BLOCK || h->block_bytes != TIDE_BLOCK_BYTES)
         return refuse(s, err, "unknown block sizes");
-    if (h->n_columns != TIDE_COLUMNS)
+    if (h->n_columns != (uint32_t)tide_store_columns_of(h->version))
         return refuse(s, err, "unknown number of columns");
     if (h->file_bytes != s->file_bytes)
         return tide_fail(err, TIDE_STORE, "store '%s': the file has %llu bytes, but was written with %llu",
@@ -167,6 +167,9 @@ static tide_status check_header(const tide_store *s, tide_error *err) {
         return refuse(s, err, "impossible index");
     if (h->index_row_bits < 1 || h->index_row_bits > 48 || h->n_series >> h->index_row_bits != 0)
         return refuse(s, err, "impossible width of index rows");
+    if (h->xreg_n < 0 || h->xreg_n > TIDE_XREG_MAX || h->xreg_rows > TIDE_STORE_SERIES_MAX ||
+        (h->xreg_n == 0) != (h->xreg_rows == 0))
+        return refuse(s, err, "impossible numbers of regressors");
     if (!is_text(h->run_id, sizeof h->run_id) || !is_text(h->code_version, sizeof h->code_version) ||
         !is_text(h->created_utc, sizeof h->created_utc) || !is_text(h->backend, sizeof h->backend))
         return refuse(s, err, "a text without an end");
@@ -186,6 +189,10 @@ static int count_fits(const tide_store_header *h, tide_extent extent, uint64_t c
         return count == h->n_members + 1;
     case TIDE_SLOTS:
         return count == h->index_slots + TIDE_INDEX_TAIL;
+    case TIDE_XREG_ROWS:
+        return count == h->xreg_rows;
+    case TIDE_XREG_CELLS:
+        return count == h->xreg_rows * (uint64_t)h->xreg_n;
     case TIDE_BLOCKS:
         return count == h->n_blocks;
     case TIDE_HEAP:
@@ -254,9 +261,9 @@ static tide_status read_directory(tide_store *s, tide_error *err) {
     if (memcmp(block, TIDE_STORE_MAGIC, sizeof h->magic) != 0)
         return tide_fail(err, TIDE_STORE, "store '%s': not a model store of tidemill", s->path);
     memcpy(h, block, sizeof *h);
-    if (h->version != TIDE_STORE_VERSION)
-        return tide_fail(err, TIDE_STORE, "store '%s': format version %u, this program reads version %d",
-                         s->path, h->version, TIDE_STORE_VERSION);
+    if (h->version < TIDE_STORE_OLDEST || h->version > TIDE_STORE_VERSION)
+        return tide_fail(err, TIDE_STORE, "store '%s': format version %u, this program reads versions %d to %d",
+                         s->path, h->version, TIDE_STORE_OLDEST, TIDE_STORE_VERSION);
     memset(block + offsetof(tide_store_header, user_block_xxh3), 0, 8);
     if (XXH3_64bits(block, sizeof block) != h->user_block_xxh3)
         return refuse(s, err, "its checksum differs");
@@ -264,7 +271,12 @@ static tide_status read_directory(tide_store *s, tide_error *err) {
     uint64_t blocks = 0;
     for (int i = 0; i < TIDE_COLUMNS; ++i) {
         tide_store_entry e;
-        memcpy(&e, block + TIDE_ENTRIES_AT + (size_t)i * sizeof e, sizeof e);
+        int at = tide_store_entry_of(h->version, i);
+        if (at < 0) { /* an older store lacks the column */
+            s->column[i] = (mapped_column){.base = s->map, .size = tide_type_bytes(tide_column_describe(i).type)};
+            continue;
+        }
+        memcpy(&e, block + TIDE_ENTRIES_AT + (size_t)at * sizeof e, sizeof e);
         TIDE_TRY(check_entry(s, i, &e, &blocks, err));
     }
     if (blocks != h->n_blocks)
@@ -453,6 +465,28 @@ tide_status tide_store_find(const tide_store *s, const char *id, size_t id_lengt
         }
     }
     *row = -1;
+    return TIDE_OK;
+}
+
+tide_status tide_store_xreg(const tide_store *s, tide_xreg_table *out, tide_error *err) {
+    const tide_store_header *h = &s->header;
+    const unsigned char *names = NULL, *present = NULL, *x = NULL;
+    uint64_t bytes = s->column[TIDE_COL_XREG_NAMES].count, rows = h->xreg_rows;
+    int32_t texts = 0;
+    TIDE_TRY(take(s, TIDE_COL_XREG_NAMES, 0, bytes, &names, err));
+    TIDE_TRY(take(s, TIDE_COL_XREG_PRESENT, 0, rows, &present, err));
+    TIDE_TRY(take(s, TIDE_COL_XREG_X, 0, rows * (uint64_t)h->xreg_n, &x, err));
+    for (uint64_t i = 0; i < bytes && texts <= h->xreg_n; ++i)
+        texts += names[i] == 0;
+    if (texts != h->xreg_n || (bytes > 0 && names[bytes - 1] != 0))
+        return damaged(s, err, TIDE_COL_XREG_NAMES, "not a name for each regressor");
+    *out = (tide_xreg_table){.n = h->xreg_n,
+                             .end_of_month = h->xreg_end_of_month,
+                             .rows = (int64_t)rows,
+                             .first_ds = h->xreg_first_ds,
+                             .x = (const double *)(const void *)x,
+                             .present = present,
+                             .names = (const char *)names};
     return TIDE_OK;
 }
 

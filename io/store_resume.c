@@ -6,7 +6,7 @@
  *
  * A record says how many series and members are finished and, for each column, its length and the XXH3 of all of it;
  * its own checksum shows a torn one. So nothing need be written in order: a record counts when the columns hold what it
- * says. The death of a process loses no written page, hence a record costs 29 small writes and no sync. Against a loss
+ * says. The death of a process loses no written page, hence a record costs 32 small writes and no sync. Against a loss
  * of power columns and journal are synced every ten seconds, and such a record is marked: whoever takes over
  * tries the last record, and if it does not hold, the last marked one. After a failed sync, which must not be retried,
  * all is thrown away. A run that ends sooner than that never waits for a disk here.
@@ -410,8 +410,14 @@ static tide_status bytes_up_to(const tide_resume *r, int column, uint64_t n, uin
             TIDE_TRY(read_column(r, TIDE_COL_STATE_AT, m, 1, &count, err));
         else if (column == TIDE_COL_RUN_ID)
             count = 1;
+        else if (column == TIDE_COL_XREG_NAMES)
+            count = r->spool[column].bytes / size; /* of the whole run */
         else
             return tide_fail(err, TIDE_INTERNAL, "column %s cannot be cut", c.name);
+        break;
+    case TIDE_XREG_ROWS:
+    case TIDE_XREG_CELLS:
+        count = r->spool[column].bytes / size;
         break;
     case TIDE_SLOTS:
     case TIDE_BLOCKS:

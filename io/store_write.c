@@ -444,6 +444,18 @@ static void writer_close(void *self) {
 /* --- opening
  * ------------------------------------------------------------------------------------------------------ */
 
+/* The table of regressors, whose header is there already. */
+static tide_status put_xreg(writer *w, const tide_xreg_table *x, tide_error *err) {
+    const uint8_t one = 1;
+    const char *end = x->names;
+    for (int32_t i = 0; i < x->n; ++i)
+        end += strlen(end) + 1;
+    TIDE_TRY(put(w, TIDE_COL_XREG_NAMES, x->names, (size_t)(end - x->names), err));
+    for (int64_t t = 0; t < x->rows; ++t)
+        TIDE_TRY(put(w, TIDE_COL_XREG_PRESENT, x->present ? x->present + t : &one, 1, err));
+    return put(w, TIDE_COL_XREG_X, x->x, (size_t)x->rows * (size_t)x->n, err);
+}
+
 static tide_status open_spools(writer *w, const tide_store_writer_options *options, tide_error *err) {
     static const uint64_t zero = 0;
     w->spool_dir_fd = w->dir.fd;
@@ -461,6 +473,8 @@ static tide_status open_spools(writer *w, const tide_store_writer_options *optio
     TIDE_TRY(put(w, TIDE_COL_FIRST_MEMBER, &zero, 1, err));
     TIDE_TRY(put(w, TIDE_COL_COEF_AT, &zero, 1, err));
     TIDE_TRY(put(w, TIDE_COL_STATE_AT, &zero, 1, err));
+    if (options->xreg)
+        TIDE_TRY(put_xreg(w, options->xreg, err));
     return put(w, TIDE_COL_RUN_ID, w->header.run_id, 1, err);
 }
 
@@ -562,6 +576,12 @@ tide_status tide_store_writer_open(const tide_store_writer_options *options, tid
                                     .index_seed = options->index_seed,
                                     .n_columns = TIDE_COLUMNS,
                                     .block_bytes = TIDE_BLOCK_BYTES};
+    if (options->xreg) {
+        w->header.xreg_n = options->xreg->n;
+        w->header.xreg_rows = (uint64_t)options->xreg->rows;
+        w->header.xreg_first_ds = options->xreg->first_ds;
+        w->header.xreg_end_of_month = options->xreg->end_of_month;
+    }
     memcpy(w->header.magic, TIDE_STORE_MAGIC, sizeof w->header.magic);
     copy_text(w->header.run_id, sizeof w->header.run_id, options->run_id);
     copy_text(w->header.code_version, sizeof w->header.code_version, TIDE_VERSION "+" TIDE_COMMIT);

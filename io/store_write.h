@@ -4,6 +4,7 @@
 #define TIDE_STORE_WRITE_H
 
 #include "host/stream.h"
+#include "host/tidemill_predict.h"
 
 typedef struct tide_store_writer_options {
     const char *dir;       /* store directory; its last component is created if missing */
@@ -17,6 +18,7 @@ typedef struct tide_store_writer_options {
     uint64_t index_seed; /* first seed of the id index; 0 unless in a test */
     const char *identity; /* lines "key=value": what decides the results. A run that dies leaves what it has finished in the
                              store's directory (spool_dir is then of no use); NULL = nothing is kept */
+    const tide_xreg_table *xreg; /* regressors of the fit, kept in the generation; NULL = none */
     int resume;       /* go on with what a run of the same identity has left, under its run id; 0 = throw it away */
     int resume_mixed; /* when the source has changed since, keep the series before the first that differs */
 } tide_store_writer_options;

@@ -104,7 +104,9 @@ static int put_provenance(hid_t file, const tide_store_header *h) {
         ;
     static const char *const kinds[] = {"integer", "days since 1970-01-01",
                                         "microseconds since 1970-01-01 UTC"};
-    char freq[24] = "";
+    char freq[24] = "", first[40] = "";
+    if (h->xreg_n)
+        tide_ds_format((tide_ds_kind)h->ds_kind, h->xreg_first_ds, first, sizeof first);
     tide_freq_format((tide_freq){h->freq_unit, h->freq_multiple}, freq, sizeof freq);
     return put_text(file, "format", "tidemill model store") &&
            put_number(file, "format_version", h->version) && put_number(file, "generation", h->generation) &&
@@ -113,6 +115,7 @@ static int put_provenance(hid_t file, const tide_store_header *h) {
            put_text(file, "ds_kind", kinds[h->ds_kind]) && put_number(file, "seed", h->seed) &&
            put_text(file, "run_id", h->run_id) && put_text(file, "code_version", h->code_version) &&
            put_text(file, "created_utc", h->created_utc) && put_text(file, "backend", h->backend) &&
+           put_number(file, "n_regressors", (uint64_t)h->xreg_n) && put_text(file, "regressors_first", first) &&
            put_text(file, "outcomes", outcomes) && put_text(file, "families", families) &&
            put_text(file, "ets_forms (from 0)", forms) &&
            put_text(file, "arima_forms",
@@ -146,7 +149,7 @@ static int make_column(hid_t file, hid_t plan, int i, tide_store_layout *layout)
 }
 
 static int make_groups(hid_t file) {
-    static const char *const names[] = {"series", "member", "index", "run"};
+    static const char *const names[] = {"series", "member", "index", "run", "regressor"};
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
         hid_t group = H5Gcreate2(file, names[i], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
         if (group < 0)

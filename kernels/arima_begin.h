@@ -6,16 +6,16 @@
  * forecasts begin after the series' last step.
  *
  * Regressors: pairs sin(2 pi k t/m), cos(2 pi k t/m) of Fourier terms, t = 1 at the stretch's first step, as many as the spec
- * has and the period allows (2k < m); none under D = 1, which takes them out. Then the shared regressors. d and D are chosen
- * on what least squares on them leaves.
+ * has and the period allows (2k < m), or as the criterion chooses among these (arima_fourier.h); none under D = 1, which takes
+ * them out. Then the shared regressors, but for those that the lane cannot tell apart (xreg_ols is TIDE_NAN): they count as
+ * zeros. d and D are chosen on what least squares on them leaves.
  *
  * Box-Cox, then the orders of differences by test (arima_diff.h) or as the spec fixes them. With d + D <= 1 there is a
  * constant's column: 1 for a mean or a drift under d = 1, m under D = 1. */
 #ifndef TIDE_ARIMA_BEGIN_H
 #define TIDE_ARIMA_BEGIN_H
 
-#include "kernels/arima_work.h"
-#include "kernels/fourier.h"
+#include "kernels/arima_fourier.h"
 
 #define TIDE_ARIMA_LAMBDA_LEAST (-0.9) /* of an estimated lambda: as R's BoxCox(lambda = "auto") */
 #define TIDE_ARIMA_LAMBDA_MOST 2.0
@@ -68,6 +68,13 @@ TIDE_FN void tide_arima_take(const tide_fit_block *b, const tide_arima_carry *c,
     TIDE_AT(c->mean, 0, k) = n > 0 ? sum / (double)n : 0.0;
 }
 
+/* Least squares of shared regressor j of lane k; TIDE_NAN: the lane is without it. */
+TIDE_FN double tide_arima_xreg_ols(const tide_fit_block *b, int j, int k) {
+    size_t lane = tide_fit_lane(b, k);
+    return b->tiles->xreg_ols[(lane / TIDE_TILE_WIDTH * (size_t)b->spec->arima.xreg + (size_t)j) * TIDE_TILE_WIDTH +
+                              lane % TIDE_TILE_WIDTH];
+}
+
 /* Regressor j of lane k at step t of the stretch (from 0), before differences; Fourier terms first. */
 TIDE_FN double tide_arima_regressor(const tide_fit_block *b, const tide_arima_carry *c, int j, int t, int k) {
     size_t tide_stride = b->stride;
@@ -76,53 +83,11 @@ TIDE_FN double tide_arima_regressor(const tide_fit_block *b, const tide_arima_ca
     const int terms = 2 * spec->max_fourier;
     if (j < terms)
         return j < 2 * (int)TIDE_AT(c->pairs, 0, k) ? tide_fourier(j, t + 1, b->spec->season) : 0.0;
+    if (tide_is_nan(tide_arima_xreg_ols(b, j - terms, k)))
+        return 0.0;
     size_t row =
         (size_t)b->tiles->xreg_at[tide_fit_lane(b, k)] + (size_t)(int)TIDE_AT(c->first, 0, k) + (size_t)t;
     return b->tiles->xreg[row * (size_t)spec->xreg + (size_t)(j - terms)];
-}
-
-/* What least squares on an intercept and the Fourier terms leaves of x [n] (stride s, TIDE_NAN = missing), in place;
- * work: tide_arima_ols_size elements. Normal equations by LDL', pivots that vanish dropped. */
-TIDE_FN void tide_arima_without_fourier(const tide_fit_block *b, const tide_arima_carry *c, int k, double *x,
-                                        int n, double *work, size_t s) {
-    size_t tide_stride = b->stride;
-    (void)tide_stride;
-    const int m = b->spec->season, columns = 1 + 2 * (int)TIDE_AT(c->pairs, 0, k);
-    double *beta = work,
-           *a = work + (size_t)(columns + 1) * s; /* row i of a: the columns before it, itself, x */
-    for (int i = 0; i < tide_packed(columns + 1, 0); ++i)
-        a[(size_t)i * s] = 0.0;
-    for (int t = 0; t < n; ++t) {
-        double v = x[(size_t)t * s];
-        if (tide_is_nan(v))
-            continue;
-        for (int i = 0; i <= columns; ++i) {
-            double vi = i == 0 ? 1.0 : i < columns ? tide_fourier(i - 1, t + 1, m) : v;
-            beta[(size_t)i * s] = vi;
-            for (int j = 0; j <= i; ++j)
-                a[(size_t)tide_packed(i, j) * s] =
-                    tide_fma(vi, beta[(size_t)j * s], a[(size_t)tide_packed(i, j) * s]);
-        }
-    }
-    for (int i = 0; i <= columns; ++i)
-        for (int j = 0; j <= i; ++j) { /* a(i,j) becomes L_ij d_j */
-            double sum = a[(size_t)tide_packed(i, j) * s], whole = sum;
-            for (int p = 0; p < j; ++p) {
-                double d = a[(size_t)tide_packed(p, p) * s];
-                sum -=
-                    d > 0.0 ? a[(size_t)tide_packed(i, p) * s] * a[(size_t)tide_packed(j, p) * s] / d : 0.0;
-            }
-            a[(size_t)tide_packed(i, j) * s] = i == j && !(sum > 1e-10 * whole) ? 0.0 : sum;
-        }
-    for (int j = columns - 1; j >= 0; --j) {
-        double d = a[(size_t)tide_packed(j, j) * s], sum = a[(size_t)tide_packed(columns, j) * s];
-        for (int i = j + 1; i < columns; ++i)
-            sum -= a[(size_t)tide_packed(i, j) * s] * beta[(size_t)i * s];
-        beta[(size_t)j * s] = d > 0.0 ? sum / d : 0.0;
-    }
-    for (int t = 0; t < n; ++t)
-        for (int i = 1; i < columns; ++i)
-            x[(size_t)t * s] -= beta[(size_t)i * s] * tide_fourier(i - 1, t + 1, m);
 }
 
 /* One lane; open: it is to be fitted at all. n = 0 where it cannot be. */
@@ -157,27 +122,31 @@ TIDE_FN void tide_arima_begin_lane(const tide_fit_block *b, const tide_arima_car
     TIDE_AT(c->constant, 0, k) = TIDE_AT(c->jacobian, 0, k) = 0.0;
     TIDE_AT(c->lambda, 0, k) = 1.0;
     TIDE_AT(c->first, 0, k) = (double)first;
-    TIDE_AT(c->pairs, 0, k) = 0.0;
+    TIDE_AT(c->pairs, 0, k) = TIDE_AT(c->n_xreg, 0, k) = 0.0;
     TIDE_AT(c->best, 0, k) = TIDE_AT(c->screened, 0, k) = TIDE_INF;
     if (steps > 0 &&
         (spec->arima.boxcox == TIDE_BOXCOX_NONE || tide_arima_transform(b, c, k, steps, work, s))) {
-        const int most = (m - 1) / 2, xreg = spec->arima.boxcox == TIDE_BOXCOX_NONE ? spec->arima.xreg : 0;
-        TIDE_AT(c->pairs, 0, k) = (double)(spec->arima.max_fourier < most ? spec->arima.max_fourier : most);
+        const int half = (m - 1) / 2, most = spec->arima.max_fourier < half ? spec->arima.max_fourier : half;
+        const int raw = spec->arima.boxcox == TIDE_BOXCOX_NONE; /* least squares are of y itself */
+        for (int j = 0; j < spec->arima.xreg; ++j)
+            TIDE_AT(c->n_xreg, 0, k) += tide_is_nan(tide_arima_xreg_ols(b, j, k)) ? 0.0 : 1.0;
         for (int t = 0; t < steps; ++t) {
             double v = TIDE_AT(c->z, t, k);
-            for (int j = 0; j < xreg; ++j)
-                v -= b->tiles->xreg_ols[(b->tile * (size_t)xreg + (size_t)j) * TIDE_TILE_WIDTH +
-                                        lane % TIDE_TILE_WIDTH] *
-                     tide_arima_regressor(b, c, 2 * spec->arima.max_fourier + j, t, k);
+            for (int j = 0; raw && j < spec->arima.xreg; ++j) {
+                double ols = tide_arima_xreg_ols(b, j, k);
+                v -= tide_is_nan(ols) ? 0.0 : ols * tide_arima_regressor(b, c, 2 * spec->arima.max_fourier + j, t, k);
+            }
             filled[(size_t)t * s] = v;
         }
-        if (TIDE_AT(c->pairs, 0, k) > 0.0)
-            tide_arima_without_fourier(b, c, k, filled, steps, work, s);
+        const int pairs = spec->arima.fourier_auto ? tide_fourier_choose(spec, filled, steps, m, most, work, s) : most;
+        TIDE_AT(c->pairs, 0, k) = (double)pairs;
+        if (pairs > 0)
+            tide_fourier_take_off(filled, steps, m, pairs, work, s);
         tide_arima_diffs r = tide_arima_choose_d(&spec->arima, filled, s, steps, m, work, s);
         if (r.D > 0)
             TIDE_AT(c->pairs, 0, k) = 0.0;
         /* differences of what the regressors leave may all be equal without the others being so */
-        if (spec->arima.xreg > 0 || TIDE_AT(c->pairs, 0, k) > 0.0)
+        if (TIDE_AT(c->n_xreg, 0, k) > 0.0 || TIDE_AT(c->pairs, 0, k) > 0.0)
             r.constant = 0;
         int skip = r.d + m * r.D;
         tide_interpolate(&TIDE_AT(c->z, 0, k), TIDE_STRIDE, steps, 0.0, filled, work, s);

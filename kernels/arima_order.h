@@ -53,7 +53,7 @@ typedef struct tide_arima_feed {
     size_t next, end;
     size_t job[TIDE_LANES];
     int32_t rows[TIDE_LANES], filled[TIDE_LANES];
-    int n_missing[TIDE_LANES];
+    int n_missing[TIDE_LANES], pairs[TIDE_LANES];
 } tide_arima_feed;
 
 /* n_params of lane k: coefficients and the variance. */
@@ -61,7 +61,7 @@ TIDE_FN int tide_arima_n_params(const tide_fit_block *b, const tide_arima_carry 
                                 const tide_arima_task *task, int k) {
     size_t tide_stride = b->stride;
     (void)tide_stride;
-    return task->shape.k + task->order.constant + 2 * (int)TIDE_AT(c->pairs, 0, k) + b->spec->arima.xreg + 1;
+    return task->shape.k + task->order.constant + 2 * (int)TIDE_AT(c->pairs, 0, k) + (int)TIDE_AT(c->n_xreg, 0, k) + 1;
 }
 
 /* log likelihood of lane k on the scale of the data, from the objective. */
@@ -136,7 +136,7 @@ TIDE_FN void tide_arima_flight_begin(tide_arima_feed *feed, const tide_fit_block
     feed->next = feed->end = 0;
     for (int k = 0; k < TIDE_LANES; ++k) {
         feed->job[k] = TIDE_FIT_IDLE;
-        feed->rows[k] = feed->filled[k] = feed->n_missing[k] = 0;
+        feed->rows[k] = feed->filled[k] = feed->n_missing[k] = feed->pairs[k] = 0;
     }
     tide_arima_fill(w->w, b->rows, TIDE_NAN, tide_stride);
     tide_arima_fill(w->missing, TIDE_ARIMA_MISSING_MAX, TIDE_ARIMA_NEVER, tide_stride);
@@ -189,6 +189,7 @@ TIDE_FN void tide_arima_load(tide_arima_feed *feed, const tide_fit_block *b, con
     TIDE_AT(w->constant, 0, k) = task->order.constant ? TIDE_AT(c->constant, 0, from) : 0.0;
     feed->rows[k] = feed->filled[k] = rows;
     feed->n_missing[k] = n_missing;
+    feed->pairs[k] = (int)TIDE_AT(c->pairs, 0, from);
 }
 
 /* The data of what is in flight. */
@@ -205,12 +206,14 @@ TIDE_FN tide_arima_data tide_arima_flight(const tide_arima_feed *feed, const tid
     d.weight = w->weight;
     d.n_constant = task->order.constant;
     d.constant = w->constant;
-    d.n_reg = tide_arima_regressors(&b->spec->arima);
+    d.n_reg = b->spec->arima.xreg ? tide_arima_regressors(&b->spec->arima) : 0;
     d.reg = w->reg;
     d.reg_rows = b->rows;
     for (int k = 0; k < TIDE_LANES; ++k) {
         d.rows = feed->rows[k] > d.rows ? feed->rows[k] : d.rows;
         d.n_missing = feed->n_missing[k] > d.n_missing ? feed->n_missing[k] : d.n_missing;
+        if (!b->spec->arima.xreg) /* pairs past the most of a lane are zero columns at the end: left out */
+            d.n_reg = 2 * feed->pairs[k] > d.n_reg ? 2 * feed->pairs[k] : d.n_reg;
     }
     return d;
 }

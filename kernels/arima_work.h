@@ -112,6 +112,7 @@ typedef struct tide_arima_carry {
     double *constant, *mean;   /* [1] value of the constant's column, 0 where there is none; mean of w */
     double *lambda, *jacobian; /* [1] of Box-Cox; sum of log dz/dy over what counts */
     double *first, *pairs;     /* [1] step of the tile that the stretch begins at; pairs of Fourier terms */
+    double *n_xreg;            /* [1] shared regressors that the lane's values tell apart */
     double *usable, *best;     /* [1] of the order at hand; criterion of the member so far */
     double *screened;          /* [1] best criterion of the screening */
     double *step, *count, *current, *want, *before; /* [1] of a search by steps (arima_stepwise.h) */
@@ -131,13 +132,13 @@ TIDE_FN size_t tide_arima_carry_size(const tide_fit_spec *spec, int32_t rows) {
         return 0;
     size_t k = (size_t)tide_arima_k_most(&spec->arima, spec->season);
     return 2 * (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + TIDE_ARIMA_KEEP * (k + 2) +
-           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 2) + 22;
+           (size_t)tide_arima_list_length(&spec->arima, spec->season) * (k + 2) + 23;
 }
 
-/* Least squares on the Fourier terms and an intercept, before d and D are chosen. */
-TIDE_FN size_t tide_arima_ols_size(const tide_arima_spec *s) {
+/* Least squares on the Fourier terms and an intercept, before d and D are chosen, and a copy of the series (arima_fourier.h). */
+TIDE_FN size_t tide_arima_ols_size(const tide_arima_spec *s, int32_t rows) {
     size_t n = 2 * (size_t)s->max_fourier + 2;
-    return n * (n + 1) / 2 + n;
+    return n * (n + 1) / 2 + 3 * n + (s->fourier_auto ? (size_t)rows : 0);
 }
 
 TIDE_FN size_t tide_arima_search_size(const tide_fit_spec *spec, int32_t rows) {
@@ -152,7 +153,7 @@ TIDE_FN size_t tide_arima_search_size(const tide_fit_spec *spec, int32_t rows) {
                (size_t)tide_arima_regressors(&spec->arima) * (size_t)rows + tide_arima_fisher_size(k, rows) +
                (size_t)s.k + 2 * (size_t)k,
            before = (size_t)rows + tide_arima_diff_elements(rows, spec->season) +
-                    tide_guerrero_elements(rows, spec->season) + tide_arima_ols_size(&spec->arima);
+                    tide_guerrero_elements(rows, spec->season) + tide_arima_ols_size(&spec->arima, rows);
     return (size_t)rows + TIDE_ARIMA_MISSING_MAX + TIDE_ARIMA_WEIGHTS + 2 +
            (search > before ? search : before);
 }
@@ -188,6 +189,7 @@ TIDE_FN tide_arima_carry tide_arima_carry_place(const tide_fit_block *b) {
     TIDE_PLACE_ARIMA_(jacobian, 1);
     TIDE_PLACE_ARIMA_(first, 1);
     TIDE_PLACE_ARIMA_(pairs, 1);
+    TIDE_PLACE_ARIMA_(n_xreg, 1);
     TIDE_PLACE_ARIMA_(usable, 1);
     TIDE_PLACE_ARIMA_(best, 1);
     TIDE_PLACE_ARIMA_(screened, 1);

@@ -72,7 +72,7 @@ enum {
     TIDE_ARIMA_ORDER_MAX = 5,    /* p, q */
     TIDE_ARIMA_SEASONAL_MAX = 2, /* P, Q */
     TIDE_ARIMA_SEASON_MAX = 53,  /* longest period with seasonal terms and differences; beyond, Fourier terms */
-    TIDE_ARIMA_FOURIER_MAX = 10, /* pairs */
+    TIDE_ARIMA_FOURIER_MAX = 31, /* pairs; of the week of hours, 28 hold the fourth harmonic of a day */
     TIDE_XREG_MAX = 64,          /* shared regressors */
     TIDE_ARIMA_MISSING_MAX = 64  /* missing values in the stretch that a model is fitted on: the latest one with no
                                     more than these */
@@ -89,7 +89,8 @@ typedef struct tide_arima_spec {
     int32_t p, q, P, Q;                 /* of the fixed order */
     int32_t constant;                   /* 1: a mean or drift is tried (fixed order: taken); 0: never */
     int32_t search;                     /* tide_arima_search */
-    int32_t max_fourier;                /* most pairs of Fourier terms tried; 0 = none */
+    int32_t max_fourier;                /* pairs of Fourier terms; 0 = none */
+    int32_t fourier_auto;               /* 1: as many of them as the criterion asks for (arima_fourier.h) */
     int32_t xreg;                       /* shared regressors, at tiles->xreg; 0 = none */
     int32_t boxcox;                     /* tide_boxcox */
     int32_t max_iterations;             /* of the optimiser, an order */
@@ -134,7 +135,10 @@ typedef struct tide_tiles {
     size_t xreg_rows;
     int32_t *xreg_at;         /* [n_tiles*32] row of the lane's first step */
     double *xreg_ols;         /* [n_tiles*32*K] coefficients of least squares for the scaled values: c of lane k of
-                                 tile T at [(T*K + c)*32 + k]; d and D are chosen on what they leave */
+                                 tile T at [(T*K + c)*32 + k]; d and D are chosen on what they leave. TIDE_NAN: the
+                                 lane's values cannot tell the regressor from the others, its models are without it */
+    uint8_t *xreg_outcome;    /* [n_tiles*32] or NULL: instead of `outcome` for families that take regressors; the
+                                 host's (across.h), no kernel reads it */
 } tide_tiles;
 
 /* Results of one batch: caller's memory, one block (tide_results_bytes, tide_results_map in results.h). */

@@ -179,12 +179,22 @@ static inline void fix_batch_free(fix_batch *b) {
     free(b->block);
 }
 
+/* Two regressors over five months, the fourth of them missing. */
+static inline const tide_xreg_table *fix_xreg(void) {
+    static const double x[10] = {1.0, 0.5, 0.0, -2.25, 0.0, 1e300, 0.0, 0.0, 1.0, 3.0};
+    static const uint8_t present[5] = {1, 1, 1, 0, 1};
+    static const tide_xreg_table table = {
+        .n = 2, .end_of_month = 1, .rows = 5, .first_ds = 30, .x = x, .present = present, .names = "promo\0a,\"b\""};
+    return &table;
+}
+
 static inline tide_store_writer_options fix_options(const char *dir) {
     return (tide_store_writer_options){.dir = dir,
                                        .freq = {TIDE_UNIT_MONTH, 1},
                                        .season = FIX_SEASON,
                                        .seed = 42,
                                        .run_id = "20240131T120000Z-test",
+                                       .xreg = fix_xreg(),
                                        .backend = "cpu test"};
 }
 
@@ -311,7 +321,15 @@ static inline void fix_seal(fix_file *f) {
  * that no read can be left out. */
 static inline tide_status fix_read_all(const tide_store *store, double *sum, tide_error *err) {
     tide_store_info info;
+    tide_xreg_table x;
     tide_store_get_info(store, &info);
+    TIDE_TRY(tide_store_xreg(store, &x, err));
+    for (int64_t t = 0; t < x.rows * x.n; ++t)
+        *sum += x.x[t] < 1e6 ? x.x[t] : 1.0;
+    for (int64_t t = 0; t < x.rows; ++t)
+        *sum += x.present[t];
+    for (int i = 0; i < x.n; ++i)
+        *sum += (double)strlen(tide_xreg_name(&x, i));
     for (uint64_t i = 0; i < info.n_series; ++i) {
         tide_series_model s;
         int64_t row = -1;

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <sys/wait.h>
 
-enum { N = 700, BATCH = 60, RECORD_WORDS = 3 + 2 * 28 + 1 }; /* a journal's record: io/store_resume.c */
+enum { N = 700, BATCH = 60, RECORD_WORDS = 3 + 2 * 31 + 1 }; /* a journal's record: io/store_resume.c */
 static const char identity[] = "program=1\nfreq=\"M\"\nets.mode=average\n";
 
 static tide_store_writer_options options_for(const char *dir) {

@@ -84,12 +84,52 @@ Test(store, every_field_comes_back_bit_for_bit) {
         cr_assert_str_eq(info.backend, "cpu test");
         cr_assert_str_eq(info.code_version, TIDE_VERSION "+" TIDE_COMMIT);
         cr_assert_eq(strlen(info.created_utc), 20u);
+        tide_xreg_table x;
+        const tide_xreg_table *given = fix_xreg();
+        cr_assert_eq(tide_store_xreg(store, &x, &err), TIDE_OK);
+        cr_assert(x.n == 2 && x.rows == 5 && x.first_ds == 30 && x.end_of_month == 1);
+        cr_assert_arr_eq(x.x, given->x, 10 * sizeof *x.x);
+        cr_assert_arr_eq(x.present, given->present, 5);
+        cr_assert_str_eq(tide_xreg_name(&x, 0), "promo");
+        cr_assert_str_eq(tide_xreg_name(&x, 1), "a,\"b\"");
+        cr_assert_str_eq(tide_xreg_name(&x, 2), "");
         for (uint64_t i = 0; i < 4000; ++i)
             check_series(store, 1, i, want);
         cr_assert_eq(tide_store_series(store, 4000, &(tide_series_model){0}, &err), TIDE_NOT_FOUND);
         cr_assert_eq(tide_store_series(store, -1, &(tide_series_model){0}, &err), TIDE_NOT_FOUND);
         tide_store_close(store);
     }
+    free(want);
+    fix_remove(dir);
+}
+
+/* A generation without regressors has the bytes of version 2 but for the directory: three empty columns more. */
+Test(store, a_generation_of_version_2_is_read) {
+    char dir[256], path[320];
+    fix_series *want = malloc(sizeof *want);
+    tide_xreg_table x;
+    fix_directory(dir);
+    tide_store_writer_options options = fix_options(dir);
+    options.xreg = NULL;
+    cr_assert_eq(fix_write(&options, 1, 300, NULL, NULL), TIDE_OK);
+    snprintf(path, sizeof path, "%s/gen-000001.h5", dir);
+    fix_file f = fix_read(path);
+    tide_store_header h = fix_header(&f);
+    h.version = 2;
+    h.n_columns = TIDE_COLUMNS - TIDE_XREG_COLUMNS;
+    memcpy(f.bytes, &h, sizeof h);
+    unsigned char *entries = f.bytes + TIDE_ENTRIES_AT;
+    const size_t size = sizeof(tide_store_entry);
+    memcpy(entries + (size_t)TIDE_COL_XREG_NAMES * size, entries + (size_t)TIDE_COL_BLOCK_XXH3 * size, size);
+    memset(entries + h.n_columns * size, 0, TIDE_XREG_COLUMNS * size);
+    fix_seal_directory(&f);
+    fix_write_bytes(path, f.bytes, f.n);
+    tide_store *store = open_store(path, TIDE_VERIFY_ALL);
+    for (uint64_t i = 0; i < 300; ++i)
+        check_series(store, 1, i, want);
+    cr_assert(tide_store_xreg(store, &x, NULL) == TIDE_OK && x.n == 0 && x.rows == 0);
+    tide_store_close(store);
+    free(f.bytes);
     free(want);
     fix_remove(dir);
 }

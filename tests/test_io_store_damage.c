@@ -171,13 +171,20 @@ Test(store_damage, file_that_shrinks_while_mapped_is_noticed) {
 Test(store_damage, impossible_headers_are_refused) {
     sample s = sample_make(300);
     tide_store_header good = fix_header(&s.file);
-    EXPECT_HEADER(version, TIDE_STORE_VERSION + 1, "format version 3");
-    EXPECT_HEADER(version, TIDE_STORE_VERSION - 1, "format version 1");
+    EXPECT_HEADER(version, TIDE_STORE_VERSION + 1, "format version 4");
+    EXPECT_HEADER(version, TIDE_STORE_OLDEST - 1, "format version 1");
+    EXPECT_HEADER(version, TIDE_STORE_OLDEST, "number of columns");
+    EXPECT_HEADER(xreg_n, -1, "numbers of regressors");
+    EXPECT_HEADER(xreg_n, TIDE_XREG_MAX + 1, "numbers of regressors");
+    EXPECT_HEADER(xreg_n, 0, "numbers of regressors");
+    EXPECT_HEADER(xreg_n, 3, "regressor/x");
+    EXPECT_HEADER(xreg_rows, 6, "regressor/present");
+    EXPECT_HEADER(xreg_rows, UINT64_MAX, "numbers of regressors");
     EXPECT_HEADER(version, 0, "format version 0");
     EXPECT_HEADER(magic[0], 'x', "not a model store");
     EXPECT_HEADER(user_block_bytes, 512, "block sizes");
     EXPECT_HEADER(block_bytes, 0, "block sizes");
-    EXPECT_HEADER(n_columns, 30, "number of columns");
+    EXPECT_HEADER(n_columns, TIDE_COLUMNS + 1, "number of columns");
     EXPECT_HEADER(n_series, UINT64_MAX, "impossible numbers");
     EXPECT_HEADER(n_series, 301, "series/id_at");
     EXPECT_HEADER(n_members, good.n_members + 1, "member/family");

@@ -2,7 +2,7 @@
  * must reach (R's coefficients under the exact likelihood, in quadruple precision), and what the member says. */
 #include "host/panel.h"
 #include "host/plan.h"
-#include "kernels/fourier.h"
+#include "kernels/arima_fourier.h"
 #include "kernels/results.h"
 #include "tests/arima_reference.h"
 #include "tests/golden.h"
@@ -204,7 +204,7 @@ static void mixed_batch(batch *b, int n, int season) {
 Test(arima_fit, every_lane_count_gives_the_same_bits) {
     const tide_lane_driver *list[4];
     int n_drivers = drivers(list);
-    for (int which = 0; which < 4; ++which) {
+    for (int which = 0; which < 5; ++which) {
         const tide_arima_order order = {.p = 1, .d = 1, .q = 2, .Q = 1, .D = 1};
         tide_fit_spec spec = which == 1 ? fixed_spec(4, order) : spec_of(which == 2 ? 1 : 4, 2);
         if (which == 2) {
@@ -215,6 +215,12 @@ Test(arima_fit, every_lane_count_gives_the_same_bits) {
         if (which == 3) {
             spec.arima.search = TIDE_ARIMA_STEPWISE;
             spec.arima.max_p = spec.arima.max_q = 2;
+        }
+        if (which == 4) { /* lanes with numbers of pairs of their own */
+            spec.season = 7;
+            spec.arima.max_P = spec.arima.max_Q = 0;
+            spec.arima.max_fourier = 3;
+            spec.arima.fourier_auto = 1;
         }
         batch first;
         mixed_batch(&first, 71, spec.season);
@@ -419,6 +425,84 @@ Test(arima_fit, fourier_terms_are_least_squares_where_noise_is_white) {
     }
     cr_assert_eq(b.r.n_params[0], 2 + TERMS);
     batch_free(&b);
+}
+
+/* Waves of 2 and 5 times the season's frequency in AR(1): five pairs, and then the models of five pairs given. */
+Test(arima_fit, pairs_are_chosen_by_the_criterion_and_then_as_if_given) {
+    enum { N = 400, M = 60 };
+    double y[N], noise = 0.0;
+    for (int d = 0; d < 2; ++d) { /* level, and a random walk */
+        double level = 0.0;
+        for (int t = 0; t < N; ++t) {
+            noise = 0.5 * noise + unit(5, (uint64_t)t);
+            level += d ? noise : 0.0;
+            y[t] = 80.0 + (d ? level : noise) + 3.0 * tide_fourier(2, t + 1, M) + 4.0 * tide_fourier(9, t + 1, M);
+        }
+        y[100] = y[333] = TIDE_NAN;
+        tide_fit_spec spec = spec_of(M, 2);
+        spec.arima.max_P = spec.arima.max_Q = 0;
+        spec.arima.max_fourier = 12;
+        spec.arima.fourier_auto = 1;
+        batch a, b, none;
+        fit_one(&a, y, N, &spec);
+        int pairs = tide_arima_order_of(a.r.form[0]).fourier;
+        cr_assert(pairs >= 5 && pairs <= 7, "%d", pairs);
+        spec.arima.fourier_auto = 0;
+        spec.arima.max_fourier = pairs;
+        fit_one(&b, y, N, &spec);
+        cr_assert_eq(a.r.form[0], b.r.form[0]);
+        cr_assert_eq(tide_to_bits(a.r.loglik[0]), tide_to_bits(b.r.loglik[0]));
+        for (int i = 0; i < tide_arima_n_coef(tide_arima_order_of(a.r.form[0])); ++i)
+            cr_assert_eq(tide_to_bits(a.r.coef[i]), tide_to_bits(b.r.coef[i]), "coefficient %d", i);
+        spec.arima.max_fourier = 0;
+        fit_one(&none, y, N, &spec);
+        cr_assert_lt(a.r.criterion[0], none.r.criterion[0] - 50.0);
+        batch_free(&a);
+        batch_free(&b);
+        batch_free(&none);
+    }
+}
+
+Test(arima_fit, noise_alone_asks_for_no_pairs) {
+    enum { N = 300, M = 60 };
+    double y[N];
+    int pairs = 0;
+    for (int series = 0; series < 10; ++series) {
+        double noise = 0.0;
+        for (int t = 0; t < N; ++t) {
+            noise = 0.6 * noise + unit(20 + (uint64_t)series, (uint64_t)t);
+            y[t] = 30.0 + noise;
+        }
+        tide_fit_spec spec = fixed_spec(M, (tide_arima_order){.p = 1, .constant = 1});
+        spec.arima.max_fourier = 12;
+        spec.arima.fourier_auto = 1;
+        batch b;
+        fit_one(&b, y, N, &spec);
+        pairs += tide_arima_order_of(b.r.form[0]).fourier;
+        batch_free(&b);
+    }
+    cr_assert_leq(pairs, 15, "%d pairs in ten series", pairs); /* AICc lets one in some seven through */
+}
+
+/* Normal equations from sums of single frequencies are those of the products. */
+Test(arima_fit, least_squares_on_pairs_leave_nothing_along_them) {
+    enum { N = 131, M = 52, PAIRS = 7 };
+    double x[N], work[2000];
+    for (int t = 0; t < N; ++t)
+        x[t] = t % 13 == 4 ? TIDE_NAN : 5.0 + unit(6, (uint64_t)t) + 2.0 * tide_fourier(7, t + 1, M);
+    cr_assert_leq(tide_fourier_ols_size(PAIRS), 2000u);
+    tide_fourier_take_off(x, N, M, PAIRS, work, 1);
+    double mean = 0.0, count = 0.0;
+    for (int t = 0; t < N; ++t) {
+        mean += tide_is_nan(x[t]) ? 0.0 : x[t];
+        count += !tide_is_nan(x[t]);
+    }
+    for (int j = 0; j < 2 * PAIRS; ++j) {
+        double along = 0.0;
+        for (int t = 0; t < N; ++t)
+            along += tide_is_nan(x[t]) ? 0.0 : (x[t] - mean / count) * tide_fourier(j, t + 1, M);
+        cr_assert_float_eq(along, 0.0, 1e-10, "term %d: %g", j, along);
+    }
 }
 
 Test(arima_fit, shared_regressors_do_what_fourier_terms_do) {

@@ -145,7 +145,7 @@ Test(regressors, least_squares_finds_what_made_the_series) {
             tide_panel p = series_on(&r, n, at, units[u]);
             double *beta = malloc((K + 1) * n * sizeof *beta), *again = malloc((K + 1) * n * sizeof *again);
             int failed = 7;
-            cr_assert_eq(tide_regress(&cpu, &r, &p, at, beta, &failed, NULL), TIDE_OK);
+            cr_assert_eq(tide_regress(&cpu, &r, &p, at, beta, NULL, &failed, NULL), TIDE_OK);
             cr_assert_eq(failed, 0);
             for (size_t i = 0; i < n; ++i) {
                 double unit = units[u];
@@ -154,7 +154,7 @@ Test(regressors, least_squares_finds_what_made_the_series) {
                 cr_assert_float_eq(beta[2 * n + i] / unit, -3.0, 1e-10);
                 cr_assert_eq(beta[3 * n + i], 0.0);
             }
-            cr_assert_eq(tide_regress(&broken, &r, &p, at, again, &failed, NULL), TIDE_OK);
+            cr_assert_eq(tide_regress(&broken, &r, &p, at, again, NULL, &failed, NULL), TIDE_OK);
             cr_assert_eq(failed, 1);
             cr_assert_arr_eq(beta, again, (K + 1) * n * sizeof *beta);
             free(beta);
@@ -172,18 +172,18 @@ Test(regressors, a_series_does_not_depend_on_its_mates) {
     size_t at[400];
     tide_panel p = series_on(&r, 400, at, 1.0), one;
     double beta[400 * (K + 1)], alone[K + 1];
-    cr_assert_eq(tide_regress(&cpu, &r, &p, at, beta, NULL, NULL), TIDE_OK);
+    cr_assert_eq(tide_regress(&cpu, &r, &p, at, beta, NULL, NULL, NULL), TIDE_OK);
     for (size_t i = 0; i < 400; i += 133) {
         tide_panel_init(&one);
         cr_assert_eq(tide_panel_add(&one, "s", 1, p.y + p.at[i], p.at[i + 1] - p.at[i], 0, 0, NULL), TIDE_OK);
-        cr_assert_eq(tide_regress(&cpu, &r, &one, at + i, alone, NULL, NULL), TIDE_OK);
+        cr_assert_eq(tide_regress(&cpu, &r, &one, at + i, alone, NULL, NULL, NULL), TIDE_OK);
         for (size_t c = 0; c <= K; ++c)
             cr_assert_eq(tide_to_bits(alone[c]), tide_to_bits(beta[c * 400 + i]));
         tide_panel_free(&one);
     }
     tide_error err;
     at[5] = 98;
-    cr_assert_eq(tide_regress(&cpu, &r, &p, at, beta, NULL, &err), TIDE_INPUT);
+    cr_assert_eq(tide_regress(&cpu, &r, &p, at, beta, NULL, NULL, &err), TIDE_INPUT);
     cr_assert(strstr(err.message, "'s'"), "%s", err.message);
     tide_panel_free(&p);
     free(r.x);

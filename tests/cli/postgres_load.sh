@@ -120,6 +120,19 @@ ends 4 'no column mean, so it is of something else and is left alone' "a table o
 ends 5 'connecting' "so is a server that is not there" "$tidemill" fit ab.csv --store s --freq M --quiet --write-back postgresql://127.0.0.1:1/d --write-table $schema.t
 [ "$(readlink s/CURRENT)" = gen-000002.h5 ] && ok "and nothing is published" || bad "and nothing is published"
 q "CREATE VIEW v AS SELECT * FROM f"
+# Regressors: the forecasts that go back come from the store's own future values.
+python3 - <<'PY'
+import datetime
+month = lambda t: f"{2015 + t // 12}-{t % 12 + 1:02d}-01"
+with open("x.csv", "w") as f:
+    f.writelines(["ds,price\n"] + [f"{month(t)},{t * t % 7}\n" for t in range(72)])
+with open("xy.csv", "w") as f:
+    f.writelines(["unique_id,ds,y\n"] + [f"s{s},{month(t)},{50 + 2 * (t * t % 7) + (t * 37 + s) % 11}\n" for s in range(5) for t in range(66)])
+PY
+ends 0 'generation 1, in table' "fit with regressors and write-back" "$tidemill" fit xy.csv --store sx --freq M --season 1 --models arima --arima-order 1,0,0 --regressors x.csv --horizon 6 --write-back "$url" --write-table $schema.fx
+"$tidemill" predict sx --all --horizon 6 | tail -n +2 | sed 's/,[^,]*$//' | sort >want
+q "SELECT unique_id || ',' || ds::date FROM $schema.fx" | sort >got
+[ "$(q "SELECT count(*) FROM $schema.fx WHERE mean IS NOT NULL")" = 30 ] && cmp -s want got && ok "all of its forecasts are in the table" || bad "the forecasts of a fit with regressors"
 ends 4 'generation 3 is published, but not written back: .*--replace-rows' "fit with a write-back that fails" "$tidemill" fit ab.csv --store s --freq M --quiet --write-back "$url" --write-table $schema.f
 [ "$(readlink s/CURRENT)" = gen-000003.h5 ] && ok "publishes all the same" || bad "publishes all the same"
 [ "$(q "SELECT count(*) FROM pg_class WHERE relname LIKE 'tidemill%' AND relnamespace = '$schema'::regnamespace")" = 0 ] && ok "nothing is left behind" || bad "nothing is left behind"
