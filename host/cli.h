@@ -39,7 +39,7 @@ typedef struct tide_cli_command {
 } tide_cli_command;
 
 extern const tide_cli_command tide_cli_fit, tide_cli_predict, tide_cli_forecast, tide_cli_inspect, tide_cli_simulate,
-    tide_cli_bench, tide_cli_runs, tide_cli_history, tide_cli_load;
+    tide_cli_bench, tide_cli_runs, tide_cli_history, tide_cli_load, tide_cli_evaluate;
 
 typedef struct tide_cli_args {
     tide_config cfg;      /* defaults, then --config, then flags; not yet checked */

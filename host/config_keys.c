@@ -53,6 +53,8 @@ static const tide_choice formats[] = {{"csv", 0}, {"json", 1}, {NULL, 0}};
 #define TRAIN TIDE_CMD_TRAIN
 #define ROWS (TIDE_CMD_TRAIN | TIDE_CMD_LOAD)
 #define FORECASTS (TIDE_CMD_PREDICT | TIDE_CMD_FORECAST)
+#define INTERVALS (FORECASTS | TIDE_CMD_FIT | TIDE_CMD_EVALUATE)
+#define HISTORY (TIDE_CMD_FIT | TIDE_CMD_EVALUATE)
 #define COMPUTE (TIDE_CMD_TRAIN | TIDE_CMD_BENCH)
 
 const tide_config_key tide_config_keys[] = {
@@ -203,27 +205,36 @@ const tide_config_key tide_config_keys[] = {
      "start each fit from the coefficients that this store (or generation file) holds for the id, which may be the "
      "store written to; ids that it lacks start cold"},
 
-    {"history.path", "history", TIDE_KEY_TEXT, AT(history.path), 0, 0, NULL, TIDE_CMD_FIT, "FILE",
+    {"history.path", "history", TIDE_KEY_TEXT, AT(history.path), 0, 0, NULL, HISTORY, "FILE",
      "keep all series in this file, and read only rows past its last time; made when it is missing"},
-    {"history.reread", "reread", TIDE_KEY_TEXT, AT(history.reread), 0, 0, NULL, TIDE_CMD_FIT, "SPAN",
+    {"history.reread", "reread", TIDE_KEY_TEXT, AT(history.reread), 0, 0, NULL, HISTORY, "SPAN",
      "read rows again from this far before the history's last time, for corrections and late rows: 35d, 6h, 2M, or a "
      "number of steps; only new rows unless given"},
     {"history.rebuild", "rebuild-history", TIDE_KEY_BOOL, AT(history.rebuild), 0, 0, NULL, TIDE_CMD_FIT, NULL,
      "read every row and make the history anew"},
 
-    {"predict.horizon", "horizon", TIDE_KEY_INT, AT(predict.horizon), 0, 1000000, NULL, FORECASTS | TIDE_CMD_FIT, "STEPS",
+    {"evaluate.origins", "origins", TIDE_KEY_INT, AT(evaluate.origins), 1, 1000, NULL, TIDE_CMD_EVALUATE, "N",
+     "windows a series, each with a fit of its own: the last one ends with the series"},
+    {"evaluate.step", "step", TIDE_KEY_INT, AT(evaluate.step), 0, 1000000, NULL, TIDE_CMD_EVALUATE, "STEPS",
+     "distance of the origins; 0 = the horizon, so that no value is held out twice"},
+    {"evaluate.min_train", "min-train", TIDE_KEY_INT, AT(evaluate.min_train), 0, 1000000, NULL, TIDE_CMD_EVALUATE, "STEPS",
+     "skip windows with fewer steps before their origin; 0 = a season and one step, at least 4"},
+    {"evaluate.lag", "lag", TIDE_KEY_INT, AT(evaluate.lag), 0, 1000000, NULL, TIDE_CMD_EVALUATE, "STEPS",
+     "MASE, RMSSE, MSIS and pinball loss are relative to errors of y one lag ago; 0 = the season (M4), 1 as M5 has it"},
+
+    {"predict.horizon", "horizon", TIDE_KEY_INT, AT(predict.horizon), 0, 1000000, NULL, INTERVALS, "STEPS",
      "steps to forecast; 0 = two seasons, or 10 without a season"},
     {"predict.from", "from", TIDE_KEY_TEXT, AT(predict.from), 0, 0, NULL, TIDE_CMD_PREDICT, "DS",
      "leave out forecasts before this time"},
     {"predict.to", "to", TIDE_KEY_TEXT, AT(predict.to), 0, 0, NULL, TIDE_CMD_PREDICT, "DS",
      "forecast up to this time, instead of a horizon"},
-    {"predict.levels", "level", TIDE_KEY_LEVELS, AT(predict.spec), 0, 0, NULL, FORECASTS | TIDE_CMD_FIT, "LIST",
+    {"predict.levels", "level", TIDE_KEY_LEVELS, AT(predict.spec), 0, 0, NULL, INTERVALS, "LIST",
      "coverage of the prediction intervals in percent, such as 80,95"},
     {"predict.intervals", "intervals", TIDE_KEY_CHOICE, AT(predict.spec.intervals), 0, 0, intervals,
-     FORECASTS | TIDE_CMD_FIT, "KIND", "closed form where there is one, or simulated for all"},
-    {"predict.paths", "paths", TIDE_KEY_INT, AT(predict.spec.paths), 100, 1000000, NULL, FORECASTS | TIDE_CMD_FIT, "N",
+     INTERVALS, "KIND", "closed form where there is one, or simulated for all"},
+    {"predict.paths", "paths", TIDE_KEY_INT, AT(predict.spec.paths), 100, 1000000, NULL, INTERVALS, "N",
      "paths of a simulated interval"},
-    {"predict.bias_adjust", "bias-adjust", TIDE_KEY_BOOL, AT(predict.spec.bias_adjust), 0, 0, NULL, FORECASTS, NULL,
+    {"predict.bias_adjust", "bias-adjust", TIDE_KEY_BOOL, AT(predict.spec.bias_adjust), 0, 0, NULL, FORECASTS | TIDE_CMD_EVALUATE, NULL,
      "point forecasts of models with a Box-Cox transform are means instead of medians"},
     {"predict.seed", "seed", TIDE_KEY_U64, AT(predict.spec.seed), 0, 9007199254740992.0, NULL, TIDE_CMD_TRAIN,
      "N", "of simulated intervals; kept in the store"},

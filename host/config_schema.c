@@ -171,7 +171,7 @@ char *tide_config_schema(void) {
 }
 
 static int decides_results(const char *path) {
-    static const char *const not[] = {"backend.", "memory", "intake.batch_", "store.", "predict.",
+    static const char *const not[] = {"backend.", "memory", "intake.batch_", "store.", "predict.", "evaluate.",
                                       "history.", "source.connections", "source.connect_timeout_s",
                                       "source.statement_timeout_s", "source.read_timeout_s", "source.retries", "source.mixed_snapshots"};
     if (strcmp(path, "predict.seed") == 0) /* kept in the store */
