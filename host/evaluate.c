@@ -9,6 +9,7 @@
 #include "host/plan.h"
 #include "host/pool.h"
 #include "host/quote.h"
+#include "host/since.h"
 #include "kernels/tide_fn.h"
 
 #include <math.h>
@@ -53,7 +54,7 @@ struct tide_evaluator {
 
 const char *tide_window_status_name(int status) {
     static const char *const names[TIDE_WINDOW_STATUSES] = {"scored",   "too_short",    "shut_out",     "no_actuals",
-                                                            "no_model", "not_in_store", "no_new_values"};
+                                                            "no_model", "not_in_store", "no_new_values", "off_grid"};
     return status >= 0 && status < TIDE_WINDOW_STATUSES ? names[status] : "?";
 }
 
@@ -209,35 +210,26 @@ static window refit_window(const tide_evaluate_options *o, const tide_panel *p, 
 }
 
 /* What of the panel's series comes after the stored model's window. */
-static tide_status store_window(const tide_evaluate_options *o, const tide_panel *p, size_t i, window *w, tide_error *err) {
-    int64_t n = (int64_t)(p->at[i + 1] - p->at[i]), steps = 0;
-    tide_series_model m;
+static tide_status store_window(const tide_evaluate_options *o, const tide_store_info *info, const tide_panel *p, size_t i,
+                                window *w, tide_error *err) {
+    tide_since since;
     *w = (window){.outcome = (int16_t)p->outcome[i], .row = -1, .status = TIDE_WINDOW_SHUT_OUT};
     if (p->outcome[i] != TIDE_OUTCOME_FITTED)
         return TIDE_OK;
-    w->outcome = -1;
-    w->status = TIDE_WINDOW_UNKNOWN;
-    TIDE_TRY(tide_store_find(o->store, p->ids + p->id_at[i], p->id_at[i + 1] - p->id_at[i], &w->row, err));
-    if (w->row < 0)
+    TIDE_TRY(tide_since_of(o->store, info, p, i, &since, err));
+    int64_t room = o->forecast.horizon - since.skip;
+    w->row = since.row;
+    w->outcome = (int16_t)(since.row < 0 ? -1 : since.model.outcome);
+    w->status = since.row < 0                  ? TIDE_WINDOW_UNKNOWN
+                : since.model.n_members == 0   ? TIDE_WINDOW_NO_MODEL
+                : since.off_grid               ? TIDE_WINDOW_OFF_GRID
+                : since.fresh > 0 && room > 0 ? TIDE_WINDOW_SCORED
+                                               : TIDE_WINDOW_NO_NEW;
+    if (w->status != TIDE_WINDOW_SCORED)
         return TIDE_OK;
-    TIDE_TRY(tide_store_series(o->store, w->row, &m, err));
-    w->outcome = m.outcome;
-    w->status = m.n_members > 0 ? TIDE_WINDOW_NO_NEW : TIDE_WINDOW_NO_MODEL;
-    if (m.n_members == 0 || n == 0)
-        return TIDE_OK;
-    if (!tide_grid_steps(o->freq, o->ds_kind, m.last_ds, p->first_ds[i], p->end_of_month[i] && m.end_of_month, &steps)) {
-        char id[96];
-        return tide_fail(err, TIDE_INPUT, "series '%s': its times do not lie on the grid of the stored model",
-                         tide_quote(id, sizeof id, p->ids + p->id_at[i], p->id_at[i + 1] - p->id_at[i]));
-    }
-    /* The first step of the panel is `steps` after the last of the model. */
-    int64_t skip = steps > 0 ? steps - 1 : 0, train = steps > 0 ? 0 : 1 - steps, room = o->forecast.horizon - skip;
-    if (train >= n || room <= 0)
-        return TIDE_OK;
-    w->status = TIDE_WINDOW_SCORED;
-    w->train = (int32_t)train;
-    w->skip = (int32_t)skip;
-    w->steps = (int32_t)(n - train < room ? n - train : room);
+    w->train = (int32_t)since.known;
+    w->skip = (int32_t)since.skip;
+    w->steps = (int32_t)(since.fresh < room ? since.fresh : room);
     return TIDE_OK;
 }
 
@@ -476,10 +468,13 @@ static tide_status add_series(tide_evaluator *e, size_t i, tide_error *err) {
 static tide_status make_windows(tide_evaluator *e, tide_error *err) {
     const tide_evaluate_options *o = &e->report.options;
     const tide_panel *p = e->panel;
+    tide_store_info info;
+    if (o->store)
+        tide_store_get_info(o->store, &info);
     for (size_t i = 0; i < p->n_series; ++i) {
         e->key[i] = tide_id_key(p->ids + p->id_at[i], p->id_at[i + 1] - p->id_at[i]);
         if (o->store)
-            TIDE_TRY(store_window(o, p, i, &e->windows[i], err));
+            TIDE_TRY(store_window(o, &info, p, i, &e->windows[i], err));
         for (int k = 0; k < o->origins && !o->store; ++k)
             e->windows[(size_t)k * p->n_series + i] = refit_window(o, p, i, k);
     }

@@ -26,6 +26,7 @@ typedef enum tide_window_status {
     TIDE_WINDOW_NO_MODEL,  /* no forecast: see the outcome */
     TIDE_WINDOW_UNKNOWN,   /* the store does not have the id */
     TIDE_WINDOW_NO_NEW,    /* no value after those that the stored model was fitted on */
+    TIDE_WINDOW_OFF_GRID,  /* its times are not steps of the stored model's grid */
     TIDE_WINDOW_STATUSES
 } tide_window_status;
 const char *tide_window_status_name(int status); /* "scored", "too_short", ... */

@@ -20,26 +20,6 @@ static tide_status finish_nothing(void *self, tide_error *err) {
     return TIDE_OK;
 }
 
-/* Frequency, season and seed are the store's. */
-static tide_status obey_store(tide_config *cfg, const tide_store *store, tide_store_info *info, tide_error *err) {
-    char theirs[24], ours[24];
-    tide_store_get_info(store, info);
-    tide_freq_format(info->freq, theirs, sizeof theirs);
-    if (cfg->freq) {
-        tide_freq freq;
-        TIDE_TRY(tide_freq_parse(cfg->freq, &freq, err));
-        tide_freq_format(freq, ours, sizeof ours);
-        if (strcmp(theirs, ours) != 0)
-            return tide_fail(err, TIDE_CONFIG, "freq: %s, but the models of the store are of %s", ours, theirs);
-    }
-    if (cfg->season && cfg->season != info->season)
-        return tide_fail(err, TIDE_CONFIG, "season: %d, but that of the store is %d", cfg->season, info->season);
-    TIDE_TRY(tide_config_set(cfg, "freq", theirs, err));
-    cfg->season = info->season;
-    cfg->predict.spec.seed = info->seed;
-    return TIDE_OK;
-}
-
 static void share_memory(tide_config *cfg, const tide_backend *backend, const tide_evaluate_options *o) {
     size_t most = backend->batch_series > 4096 ? backend->batch_series : 4096;
     size_t n = cfg->memory_bytes / 4 / tide_evaluator_bytes(o);
@@ -61,7 +41,7 @@ static tide_status open_parts(parts *p, tide_config *cfg, const tide_evaluate_jo
     tide_store_info info = {.n_series = 0};
     if (job->store) {
         TIDE_TRY(tide_store_open(job->store, TIDE_VERIFY_TOUCHED, &p->store, err));
-        TIDE_TRY(obey_store(cfg, p->store, &info, err));
+        TIDE_TRY(tide_obey_store(cfg, p->store, &info, err));
     }
     cfg->history.read_only = 1;
     if (cfg->history.path)
