@@ -59,7 +59,6 @@ for i in range(n):
 PY
 rows() { python3 rows.py "$@"; }
 
-for c in evaluate update; do ends 0 '^examples$' "help of $c" "$tidemill" "$c" --help; done
 "$tidemill" simulate --series 60 --freq M --from 2015-01-01 --to 2024-12-01 --output all.csv --quiet
 upto() { awk -F, -v to="$1" 'NR == 1 || $2 <= to' all.csv; }
 after() { awk -F, -v from="$1" -v to="$2" 'NR == 1 || ($2 > from && $2 <= to)' all.csv; }
