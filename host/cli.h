@@ -39,7 +39,7 @@ typedef struct tide_cli_command {
 } tide_cli_command;
 
 extern const tide_cli_command tide_cli_fit, tide_cli_predict, tide_cli_forecast, tide_cli_inspect, tide_cli_simulate,
-    tide_cli_bench, tide_cli_runs, tide_cli_history, tide_cli_load;
+    tide_cli_bench, tide_cli_runs, tide_cli_history, tide_cli_load, tide_cli_evaluate, tide_cli_update;
 
 typedef struct tide_cli_args {
     tide_config cfg;      /* defaults, then --config, then flags; not yet checked */
@@ -161,6 +161,10 @@ tide_status tide_cli_write_back_check(const tide_cli_write_back *w, tide_error *
 /* Whether the database can be reached and its tables are such as could be replaced. */
 tide_status tide_cli_write_back_probe(const tide_cli_write_back *w, const tide_config *cfg, tide_error *err);
 tide_status tide_cli_write_back_run(const tide_cli_write_back *w, const char *store, tide_config *cfg, tide_error *err);
+/* The same of a generation of cfg's store that was just published, whatever CURRENT names by now. A failure leaves it
+ * published. */
+tide_status tide_cli_write_back_generation(const tide_cli_write_back *w, tide_config *cfg, uint64_t generation,
+                                           tide_error *err);
 
 #if defined(TIDE_FRONT)
 /* Becomes the engine, which has what this program does not link; argv: of main. Returns only on failure (main.c). */

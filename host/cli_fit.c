@@ -1,21 +1,9 @@
 /* cli_fit.c - tidemill fit: a model for every series, into a store, and its forecasts into a database. */
 #include "host/cli.h"
 #include "io/fit.h"
-#include "io/store_dir.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* The generation just published, whatever CURRENT names by now. A failure leaves it published. */
-static tide_status write_back(const tide_cli_write_back *w, tide_config *cfg, uint64_t generation, tide_error *err) {
-    char name[32], path[1024];
-    tide_generation_name(generation, name);
-    snprintf(path, sizeof path, "%s/%s", cfg->store.dir, name);
-    tide_status status = tide_cli_write_back_run(w, path, cfg, err);
-    return status ? tide_error_prefix(err, status, "generation %llu is published, but not written back",
-                                      (unsigned long long)generation)
-                  : TIDE_OK;
-}
 
 static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
     const char *report_path = NULL;
@@ -68,7 +56,7 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     free(args.cfg.arima.regressors); /* the generation has them */
     args.cfg.arima.regressors = NULL;
     if (!status && w.url)
-        status = write_back(&w, &args.cfg, report->generation, err);
+        status = tide_cli_write_back_generation(&w, &args.cfg, report->generation, err);
 done:
     free(report);
     tide_cli_args_free(&args, own);

@@ -148,20 +148,26 @@ static void look(const char *path, uint64_t number, const char *id, size_t id_le
     }
 }
 
-/* "same", "refitted" (the same forms, other numbers), "other forms"; "unknown" when members cannot be read. */
+/* "same", "carried on" (the same fit, other states: an update), "refitted" (the same forms, other numbers), "other forms";
+ * "unknown" when members cannot be read. */
 static const char *compare_models(const version *now, const version *before) {
-    int same_forms = now->series.n_members == before->series.n_members, same = same_forms;
+    int same_forms = now->series.n_members == before->series.n_members, same = same_forms, same_fit = same_forms;
     for (int32_t j = 0; j < now->series.n_members && same_forms; ++j) {
         tide_member a, b;
         if (tide_store_member(now->store, &now->series, j, &a, NULL) ||
             tide_store_member(before->store, &before->series, j, &b, NULL))
             return "unknown";
         same_forms = a.family == b.family && a.form == b.form;
+        same_fit = same_fit && same_forms && memcmp(&a.weight, &b.weight, sizeof a.weight) == 0 &&
+                   memcmp(&a.sigma2, &b.sigma2, sizeof a.sigma2) == 0 && memcmp(&a.loglik, &b.loglik, sizeof a.loglik) == 0;
         same = same && same_forms && memcmp(&a.weight, &b.weight, sizeof a.weight) == 0 && a.n_coef == b.n_coef &&
                a.n_state == b.n_state && memcmp(a.coef, b.coef, (size_t)a.n_coef * sizeof *a.coef) == 0 &&
                memcmp(a.state, b.state, (size_t)a.n_state * sizeof *a.state) == 0;
     }
-    return same && same_forms ? "same" : same_forms ? "refitted" : "other forms";
+    return same && same_forms       ? "same"
+           : same_fit && same_forms ? "carried on"
+           : same_forms             ? "refitted"
+                                    : "other forms";
 }
 
 /* "ets AAN 0.61 + ets MNN 0.39" */

@@ -5,6 +5,7 @@
 #include "host/queue.h"
 #include "io/postgres.h"
 #include "io/postgres_forecasts.h"
+#include "io/store_dir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,4 +158,15 @@ tide_status tide_cli_write_back_run(const tide_cli_write_back *how, const char *
     }
     tide_cli_forecaster_close(&w.f);
     return status;
+}
+
+tide_status tide_cli_write_back_generation(const tide_cli_write_back *w, tide_config *cfg, uint64_t generation,
+                                           tide_error *err) {
+    char name[32], path[1024];
+    tide_generation_name(generation, name);
+    snprintf(path, sizeof path, "%s/%s", cfg->store.dir, name);
+    tide_status status = tide_cli_write_back_run(w, path, cfg, err);
+    return status ? tide_error_prefix(err, status, "generation %llu is published, but not written back",
+                                      (unsigned long long)generation)
+                  : TIDE_OK;
 }

@@ -57,6 +57,7 @@ void tide_config_init(tide_config *cfg) {
     for (int i = 0; i < 3; ++i)
         cfg->arima.order[i] = cfg->arima.seasonal[i] = -1;
     cfg->across = TIDE_ACROSS_BACKTEST;
+    cfg->evaluate.origins = 3;
     cfg->predict.spec.paths = 2000;
     cfg->predict.spec.seed = 1;
 }

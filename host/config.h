@@ -59,7 +59,11 @@ typedef struct tide_config {
         char *path;       /* history file; NULL = every row is read */
         char *reread;     /* how far before its watermark rows are read again: "35d", or a number of steps */
         int rebuild;      /* 1: made anew from all rows */
+        int read_only;    /* no key: 1 = evaluate, which leaves the file as it is */
     } history;
+    struct {              /* of evaluate (evaluate.h) */
+        int32_t origins, step, min_train, lag;
+    } evaluate;
     struct {
         int32_t horizon;
         char *from, *to;
@@ -111,7 +115,8 @@ typedef enum tide_key_type {
 /* Subcommands that take a key as a flag (bits of tide_config_key.commands). */
 enum {
     TIDE_CMD_FIT = 1, TIDE_CMD_PREDICT = 2, TIDE_CMD_FORECAST = 4, TIDE_CMD_INSPECT = 8, TIDE_CMD_SIMULATE = 16,
-    TIDE_CMD_BENCH = 32, TIDE_CMD_RUNS = 64, TIDE_CMD_LOAD = 1024, TIDE_CMD_TRAIN = TIDE_CMD_FIT | TIDE_CMD_FORECAST
+    TIDE_CMD_BENCH = 32, TIDE_CMD_RUNS = 64, TIDE_CMD_LOAD = 1024, TIDE_CMD_EVALUATE = 2048,
+    TIDE_CMD_UPDATE = 4096, TIDE_CMD_TRAIN = TIDE_CMD_FIT | TIDE_CMD_FORECAST | TIDE_CMD_EVALUATE
 };
 
 typedef struct tide_choice {

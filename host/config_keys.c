@@ -52,16 +52,20 @@ static const tide_choice formats[] = {{"csv", 0}, {"json", 1}, {NULL, 0}};
 
 #define AT(field) offsetof(tide_config, field)
 #define TRAIN TIDE_CMD_TRAIN
-#define ROWS (TIDE_CMD_TRAIN | TIDE_CMD_LOAD)
+#define INPUT (TIDE_CMD_TRAIN | TIDE_CMD_UPDATE)
+#define ROWS (INPUT | TIDE_CMD_LOAD)
 #define FORECASTS (TIDE_CMD_PREDICT | TIDE_CMD_FORECAST)
+#define INTERVALS (FORECASTS | TIDE_CMD_FIT | TIDE_CMD_EVALUATE | TIDE_CMD_UPDATE)
+#define HISTORY (TIDE_CMD_FIT | TIDE_CMD_EVALUATE | TIDE_CMD_UPDATE)
+#define PUBLISH (TIDE_CMD_FIT | TIDE_CMD_UPDATE)
 #define COMPUTE (TIDE_CMD_TRAIN | TIDE_CMD_BENCH)
 
 const tide_config_key tide_config_keys[] = {
     {"source.path", NULL, TIDE_KEY_TEXT, AT(source.path), 0, 0, NULL, 0, "SOURCE",
      "CSV file (plain or gzip), - for standard input, or postgresql://... (flag: the argument SOURCE)"},
-    {"source.table", "table", TIDE_KEY_TEXT, AT(source.table), 0, 0, NULL, TRAIN, "TABLE",
+    {"source.table", "table", TIDE_KEY_TEXT, AT(source.table), 0, 0, NULL, INPUT, "TABLE",
      "Postgres: read this [schema.]table"},
-    {"source.query", "query", TIDE_KEY_TEXT, AT(source.query), 0, 0, NULL, TRAIN, "SELECT",
+    {"source.query", "query", TIDE_KEY_TEXT, AT(source.query), 0, 0, NULL, INPUT, "SELECT",
      "Postgres: read this query, in a read-only transaction, instead of a table"},
     {"source.id_column", "id-column", TIDE_KEY_TEXT, AT(source.id_column), 0, 0, NULL, ROWS, "NAME",
      "column of the series' id; unique_id unless given"},
@@ -87,14 +91,14 @@ const tide_config_key tide_config_keys[] = {
     {"source.retries", "retries", TIDE_KEY_INT, AT(source.retries), 0, 20, NULL, ROWS, "N",
      "Postgres: when the server or the way to it fails, throw away the range being read and try it again this many times "
      "in a row, after 1, 2, 4 ... s"},
-    {"source.mixed_snapshots", "mixed-snapshots", TIDE_KEY_BOOL, AT(source.mixed_snapshots), 0, 0, NULL, TRAIN, NULL,
+    {"source.mixed_snapshots", "mixed-snapshots", TIDE_KEY_BOOL, AT(source.mixed_snapshots), 0, 0, NULL, INPUT, NULL,
      "Postgres: when the server goes down and up, read the series that are left from a later snapshot (=false: stop)"},
-    {"source.packed", "packed", TIDE_KEY_BOOL, AT(source.packed), 0, 0, NULL, TRAIN, NULL,
+    {"source.packed", "packed", TIDE_KEY_BOOL, AT(source.packed), 0, 0, NULL, INPUT, NULL,
      "Postgres: the table has a row a series: id, first time, array of values at the steps of --freq"},
-    {"source.values_column", "values-column", TIDE_KEY_TEXT, AT(source.values_column), 0, 0, NULL, TRAIN, "NAME",
+    {"source.values_column", "values-column", TIDE_KEY_TEXT, AT(source.values_column), 0, 0, NULL, INPUT, "NAME",
      "Postgres: column of a packed table's array, float8[] or float4[]; values unless given"},
 
-    {"freq", "freq", TIDE_KEY_TEXT, AT(freq), 0, 0, NULL, TRAIN, "FREQ",
+    {"freq", "freq", TIDE_KEY_TEXT, AT(freq), 0, 0, NULL, INPUT, "FREQ",
      "regular step: N (integers), s, min, h, D, B, W, M, Q, Y, or a multiple such as 15min; "
      "found out from the first rows unless given"},
     {"season", "season", TIDE_KEY_INT, AT(season), 0, TIDE_SEASON_MAX, NULL, COMPUTE, "STEPS",
@@ -164,15 +168,15 @@ const tide_config_key tide_config_keys[] = {
     {"arima.max_iterations", "arima-max-iterations", TIDE_KEY_INT, AT(arima.spec.max_iterations), 1, 1000000, NULL, COMPUTE,
      "N", "limit of the optimiser, an order and series"},
 
-    {"intake.duplicates", "on-duplicate", TIDE_KEY_CHOICE, AT(intake.duplicates), 0, 0, duplicates, TRAIN,
+    {"intake.duplicates", "on-duplicate", TIDE_KEY_CHOICE, AT(intake.duplicates), 0, 0, duplicates, INPUT,
      "POLICY", "two rows for one time of a series"},
-    {"intake.bad_rows", "on-bad-row", TIDE_KEY_CHOICE, AT(intake.bad_rows), 0, 0, bad_rows, TRAIN, "POLICY",
+    {"intake.bad_rows", "on-bad-row", TIDE_KEY_CHOICE, AT(intake.bad_rows), 0, 0, bad_rows, INPUT, "POLICY",
      "rows whose time or value cannot be read"},
-    {"intake.infinite", "on-infinite", TIDE_KEY_CHOICE, AT(intake.infinite), 0, 0, bad_rows, TRAIN, "POLICY",
+    {"intake.infinite", "on-infinite", TIDE_KEY_CHOICE, AT(intake.infinite), 0, 0, bad_rows, INPUT, "POLICY",
      "infinite values"},
     {"intake.out_of_order", "on-out-of-order", TIDE_KEY_CHOICE, AT(intake.out_of_order), 0, 0, out_of_order,
-     TRAIN, "POLICY", "rows of a series that are not in order of time"},
-    {"intake.gather", "unsorted", TIDE_KEY_BOOL, AT(intake.gather), 0, 0, NULL, TRAIN, NULL,
+     INPUT, "POLICY", "rows of a series that are not in order of time"},
+    {"intake.gather", "unsorted", TIDE_KEY_BOOL, AT(intake.gather), 0, 0, NULL, INPUT, NULL,
      "rows of a series may be anywhere in the input: hold all of it in memory (24 bytes a row)"},
     {"intake.batch_series", "batch-series", TIDE_KEY_SIZE, AT(intake.batch_series), 0, 1 << 24, NULL, COMPUTE,
      "N", "series a batch; 0 = by memory and processors"},
@@ -183,7 +187,7 @@ const tide_config_key tide_config_keys[] = {
 
     {"backend.kind", "backend", TIDE_KEY_CHOICE, AT(backend.kind), 0, 0, backends, COMPUTE, "NAME",
      "where to compute; auto takes a GPU if there is one"},
-    {"backend.jobs", "jobs", TIDE_KEY_INT, AT(backend.jobs), 0, 4096, NULL, COMPUTE | TIDE_CMD_PREDICT, "N",
+    {"backend.jobs", "jobs", TIDE_KEY_INT, AT(backend.jobs), 0, 4096, NULL, COMPUTE | TIDE_CMD_PREDICT | TIDE_CMD_UPDATE, "N",
      "CPU threads; 0 = all processors"},
     {"backend.isa", "isa", TIDE_KEY_NAME, AT(backend.isa), 0, 0, isas, COMPUTE, "NAME",
      "CPU instruction set; the widest unless given (results do not depend on it)"},
@@ -193,12 +197,12 @@ const tide_config_key tide_config_keys[] = {
      COMPUTE, NULL, "go on with the CPU when the GPU is missing or lost (=false: stop)"},
     {"backend.device_bytes_max", NULL, TIDE_KEY_SIZE, AT(backend.device_bytes_max), 0, 1e15, NULL, 0, "BYTES",
      "GPU memory to use at most; 0 = what there is"},
-    {"memory", "memory", TIDE_KEY_SIZE, AT(memory_bytes), 1 << 22, 1e15, NULL, COMPUTE, "BYTES",
+    {"memory", "memory", TIDE_KEY_SIZE, AT(memory_bytes), 1 << 22, 1e15, NULL, COMPUTE | TIDE_CMD_UPDATE, "BYTES",
      "memory for the batches in flight, such as 512M"},
 
-    {"store.dir", "store", TIDE_KEY_TEXT, AT(store.dir), 0, 0, NULL, TIDE_CMD_FIT, "DIR",
+    {"store.dir", "store", TIDE_KEY_TEXT, AT(store.dir), 0, 0, NULL, PUBLISH, "DIR",
      "model store to write a new generation to"},
-    {"store.keep", "keep", TIDE_KEY_INT, AT(store.keep), 0, 1000000, NULL, TIDE_CMD_FIT, "N",
+    {"store.keep", "keep", TIDE_KEY_INT, AT(store.keep), 0, 1000000, NULL, PUBLISH, "N",
      "generations to keep; 0 = all"},
     {"store.resume", "resume", TIDE_KEY_BOOL, AT(store.resume), 0, 0, NULL, TIDE_CMD_FIT, NULL,
      "go on with what a fit of the same source and options into this store had finished when it was killed or failed; "
@@ -209,27 +213,36 @@ const tide_config_key tide_config_keys[] = {
      "start each fit from the coefficients that this store (or generation file) holds for the id, which may be the "
      "store written to; ids that it lacks start cold"},
 
-    {"history.path", "history", TIDE_KEY_TEXT, AT(history.path), 0, 0, NULL, TIDE_CMD_FIT, "FILE",
+    {"history.path", "history", TIDE_KEY_TEXT, AT(history.path), 0, 0, NULL, HISTORY, "FILE",
      "keep all series in this file, and read only rows past its last time; made when it is missing"},
-    {"history.reread", "reread", TIDE_KEY_TEXT, AT(history.reread), 0, 0, NULL, TIDE_CMD_FIT, "SPAN",
+    {"history.reread", "reread", TIDE_KEY_TEXT, AT(history.reread), 0, 0, NULL, HISTORY, "SPAN",
      "read rows again from this far before the history's last time, for corrections and late rows: 35d, 6h, 2M, or a "
      "number of steps; only new rows unless given"},
-    {"history.rebuild", "rebuild-history", TIDE_KEY_BOOL, AT(history.rebuild), 0, 0, NULL, TIDE_CMD_FIT, NULL,
+    {"history.rebuild", "rebuild-history", TIDE_KEY_BOOL, AT(history.rebuild), 0, 0, NULL, PUBLISH, NULL,
      "read every row and make the history anew"},
 
-    {"predict.horizon", "horizon", TIDE_KEY_INT, AT(predict.horizon), 0, 1000000, NULL, FORECASTS | TIDE_CMD_FIT, "STEPS",
+    {"evaluate.origins", "origins", TIDE_KEY_INT, AT(evaluate.origins), 1, 1000, NULL, TIDE_CMD_EVALUATE, "N",
+     "windows a series, each with a fit of its own: the last one ends with the series"},
+    {"evaluate.step", "step", TIDE_KEY_INT, AT(evaluate.step), 0, 1000000, NULL, TIDE_CMD_EVALUATE, "STEPS",
+     "distance of the origins; 0 = the horizon, so that no value is held out twice"},
+    {"evaluate.min_train", "min-train", TIDE_KEY_INT, AT(evaluate.min_train), 0, 1000000, NULL, TIDE_CMD_EVALUATE, "STEPS",
+     "skip windows with fewer steps before their origin; 0 = a season and one step, at least 4"},
+    {"evaluate.lag", "lag", TIDE_KEY_INT, AT(evaluate.lag), 0, 1000000, NULL, TIDE_CMD_EVALUATE, "STEPS",
+     "MASE, RMSSE, MSIS and pinball loss are relative to errors of y one lag ago; 0 = the season (M4), 1 as M5 has it"},
+
+    {"predict.horizon", "horizon", TIDE_KEY_INT, AT(predict.horizon), 0, 1000000, NULL, INTERVALS, "STEPS",
      "steps to forecast; 0 = two seasons, or 10 without a season"},
     {"predict.from", "from", TIDE_KEY_TEXT, AT(predict.from), 0, 0, NULL, TIDE_CMD_PREDICT, "DS",
      "leave out forecasts before this time"},
     {"predict.to", "to", TIDE_KEY_TEXT, AT(predict.to), 0, 0, NULL, TIDE_CMD_PREDICT, "DS",
      "forecast up to this time, instead of a horizon"},
-    {"predict.levels", "level", TIDE_KEY_LEVELS, AT(predict.spec), 0, 0, NULL, FORECASTS | TIDE_CMD_FIT, "LIST",
+    {"predict.levels", "level", TIDE_KEY_LEVELS, AT(predict.spec), 0, 0, NULL, INTERVALS, "LIST",
      "coverage of the prediction intervals in percent, such as 80,95"},
     {"predict.intervals", "intervals", TIDE_KEY_CHOICE, AT(predict.spec.intervals), 0, 0, intervals,
-     FORECASTS | TIDE_CMD_FIT, "KIND", "closed form where there is one, or simulated for all"},
-    {"predict.paths", "paths", TIDE_KEY_INT, AT(predict.spec.paths), 100, 1000000, NULL, FORECASTS | TIDE_CMD_FIT, "N",
+     INTERVALS, "KIND", "closed form where there is one, or simulated for all"},
+    {"predict.paths", "paths", TIDE_KEY_INT, AT(predict.spec.paths), 100, 1000000, NULL, INTERVALS, "N",
      "paths of a simulated interval"},
-    {"predict.bias_adjust", "bias-adjust", TIDE_KEY_BOOL, AT(predict.spec.bias_adjust), 0, 0, NULL, FORECASTS, NULL,
+    {"predict.bias_adjust", "bias-adjust", TIDE_KEY_BOOL, AT(predict.spec.bias_adjust), 0, 0, NULL, FORECASTS | TIDE_CMD_EVALUATE, NULL,
      "point forecasts of models with a Box-Cox transform are means instead of medians"},
     {"predict.seed", "seed", TIDE_KEY_U64, AT(predict.spec.seed), 0, 9007199254740992.0, NULL, TIDE_CMD_TRAIN,
      "N", "of simulated intervals; kept in the store"},

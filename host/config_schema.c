@@ -177,7 +177,7 @@ char *tide_config_schema(void) {
 
 static int decides_results(const char *path) {
     static const char *const not[] = {"arima.regressors", /* their content counts (io/fit.c) */
-                                      "backend.", "memory", "intake.batch_", "store.", "predict.",
+                                      "backend.", "memory", "intake.batch_", "store.", "predict.", "evaluate.",
                                       "history.", "source.connections", "source.connect_timeout_s",
                                       "source.statement_timeout_s", "source.read_timeout_s", "source.retries", "source.mixed_snapshots"};
     if (strcmp(path, "predict.seed") == 0) /* kept in the store */

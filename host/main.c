@@ -75,7 +75,7 @@ void tide_cli_stuck(void *unused) {
 static const tide_cli_command *const commands[] = {&tide_cli_predict, &tide_cli_inspect};
 #else
 static const tide_cli_command *const commands[] = {&tide_cli_load,     &tide_cli_fit,     &tide_cli_predict,
-                                                   &tide_cli_forecast, &tide_cli_inspect, &tide_cli_runs,
+                                                   &tide_cli_forecast, &tide_cli_evaluate, &tide_cli_update, &tide_cli_inspect, &tide_cli_runs,
                                                    &tide_cli_history,  &tide_cli_simulate,
                                                    &tide_cli_bench};
 #endif

@@ -94,16 +94,20 @@ no_memory:
     return tide_fail(err, TIDE_MEMORY, "out of memory for a batch of %zu series", p->n_series + 1);
 }
 
+uint64_t tide_panel_fingerprint(const double *y, size_t n, int64_t first_ds) {
+    uint64_t hash = tide_hash_word(tide_hash_word(TIDE_HASH_SEED, n), (uint64_t)first_ds);
+    for (size_t t = 0; t < n; ++t)
+        hash = tide_hash_word(hash, tide_to_bits(y[t] == y[t] ? y[t] : TIDE_NAN));
+    return tide_hash_finish(hash);
+}
+
 tide_status tide_panel_add(tide_panel *p, const char *id, size_t id_length, const double *y, size_t n,
                            int64_t first_ds, int64_t last_ds, tide_error *err) {
     TIDE_TRY(tide_panel_reserve(p, id_length, n, err));
     size_t i = p->n_series;
     double *to = n ? p->y + p->at[i] : NULL;
-    uint64_t hash = tide_hash_word(tide_hash_word(TIDE_HASH_SEED, n), (uint64_t)first_ds);
-    for (size_t t = 0; t < n; ++t) {
+    for (size_t t = 0; t < n; ++t)
         to[t] = y && y[t] == y[t] ? y[t] : TIDE_NAN;
-        hash = tide_hash_word(hash, tide_to_bits(to[t]));
-    }
     if (id_length)
         memcpy(p->ids + p->id_at[i], id, id_length);
     p->id_at[i + 1] = p->id_at[i] + id_length;
@@ -112,7 +116,7 @@ tide_status tide_panel_add(tide_panel *p, const char *id, size_t id_length, cons
     p->last_ds[i] = last_ds;
     p->end_of_month[i] = 0;
     p->outcome[i] = TIDE_OUTCOME_FITTED;
-    p->fingerprint[i] = tide_hash_finish(hash);
+    p->fingerprint[i] = tide_panel_fingerprint(to, n, first_ds);
     p->backtest_error[i] = TIDE_NAN;
     p->n_series = i + 1;
     return TIDE_OK;

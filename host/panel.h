@@ -31,6 +31,8 @@ typedef struct tide_panel {
 void tide_panel_init(tide_panel *p); /* all zero: valid and empty */
 void tide_panel_free(tide_panel *p);
 void tide_panel_clear(tide_panel *p);
+/* What tide_panel_add takes of n values, any NaN as TIDE_NAN. */
+uint64_t tide_panel_fingerprint(const double *y, size_t n, int64_t first_ds);
 /* Room for one more series with id_bytes and n values; TIDE_MEMORY leaves the panel as it was. */
 tide_status tide_panel_reserve(tide_panel *p, size_t id_bytes, size_t n, tide_error *err);
 /* Appends a series: copies id and y (y may be NULL: n values of TIDE_NAN), any NaN as TIDE_NAN, and takes the

@@ -169,6 +169,8 @@ static tide_status fit_batch(run *r, batch *b, tide_error *err) {
     tide_report *report = r->report;
     double since = tide_now_s();
     TIDE_TRY(map_results(b, &p->cfg->fit, p->regressors, err));
+    if (p->work)
+        return p->work(p->work_self, &b->panel, &b->results, err);
     if (p->sink->recall) {
         TIDE_TRY(p->sink->recall(p->sink->self, &b->panel, &b->results, err));
         report->resumed += b->panel.kept;

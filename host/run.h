@@ -21,6 +21,10 @@ typedef struct tide_run_parts {
     const tide_regressors *regressors; /* of ARIMA, cfg->fit.arima.xreg of them; NULL: none */
     const tide_linalg *linalg;         /* for their products; NULL where there are none */
     const tide_warm *warm;         /* starts of the fits; NULL: cold */
+    /* Does the fitter's work on each panel instead of plan, starts and fit: `results` is mapped for it and cfg->fit, and is
+     * to be filled as far as the sink and the report look at it (outcome and n_members at least). NULL: fits. */
+    tide_status (*work)(void *work_self, const tide_panel *panel, tide_results *results, tide_error *err);
+    void *work_self;
     /* Called when all is written, before the sink makes it visible; a failure is the run's. May be NULL. */
     tide_status (*before_finish)(void *before_self, tide_error *err);
     void *before_self;

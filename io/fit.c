@@ -23,13 +23,13 @@ static void warn(const tide_observer *observer, const tide_error *err) {
     say(observer, TIDE_LOG_WARNING, err->message);
 }
 
-static tide_runs *book_begin(const tide_run_parts *parts, const char *run_id) {
+tide_runs *tide_book_begin(const tide_run_parts *parts, const char *command, const char *run_id) {
     const tide_config *cfg = parts->cfg;
     tide_runs *runs = NULL;
     tide_error err;
     char *config = tide_config_dump(cfg);
     const tide_run_start start = {.run_id = run_id,
-                                  .command = "fit",
+                                  .command = command,
                                   .config = config,
                                   .source = parts->source->name,
                                   .source_from = cfg->source.from,
@@ -45,8 +45,8 @@ static tide_runs *book_begin(const tide_run_parts *parts, const char *run_id) {
     return runs;
 }
 
-static void book_finish(tide_runs *runs, const tide_report *report, tide_status status,
-                        const tide_error *failure, const tide_observer *observer) {
+void tide_book_finish(tide_runs *runs, const tide_report *report, tide_status status, const tide_error *failure,
+                      const char *metrics, const tide_observer *observer) {
     tide_error err;
     if (!runs)
         return;
@@ -61,6 +61,7 @@ static void book_finish(tide_runs *runs, const tide_report *report, tide_status 
                               .forms = forms,
                               .stages = stages,
                               .warm = warm,
+                              .metrics = metrics,
                               .first_ds = any ? first : NULL,
                               .last_ds = any ? last : NULL,
                               .rows = report->intake.rows,
@@ -103,7 +104,7 @@ static tide_status fit_into(const tide_run_parts *parts, tide_history *history, 
     char run_id[TIDE_RUN_ID_SIZE];
     tide_ds_kind kind = report->ds_kind;
     memcpy(run_id, report->run_id, sizeof run_id); /* tide_run clears the report */
-    tide_runs *runs = book_begin(parts, run_id);
+    tide_runs *runs = tide_book_begin(parts, "fit", run_id);
     tide_status status = tide_run(parts, report, err);
     memcpy(report->run_id, run_id, sizeof run_id);
     report->ds_kind = kind;
@@ -115,7 +116,7 @@ static tide_status fit_into(const tide_run_parts *parts, tide_history *history, 
         if (history)
             status = tide_history_finish(history, report, err);
     }
-    book_finish(runs, report, status, err, parts->observer);
+    tide_book_finish(runs, report, status, err, NULL, parts->observer);
     return status;
 }
 

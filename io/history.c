@@ -322,9 +322,12 @@ tide_status tide_history_start(tide_history *h, tide_source *source, tide_ds_kin
     widen(h);
     if (!h->old)
         TIDE_TRY(read_range(h, ds_kind, err));
-    TIDE_TRY(open_writer(h, run_id, err));
+    if (!cfg->history.read_only)
+        TIDE_TRY(open_writer(h, run_id, err));
     *panels = NULL;
     if (!h->old) {
+        if (cfg->history.read_only)
+            return TIDE_OK;
         cfg->intake.each = watch_series;
         cfg->intake.each_self = h;
         return TIDE_OK;
@@ -354,6 +357,11 @@ tide_status tide_history_prepare(void *history, tide_error *err) {
 }
 
 tide_status tide_history_finish(tide_history *h, tide_report *report, tide_error *err) {
+    if (!h->writer) {
+        if (h->merge)
+            report->intake = *tide_history_merge_report(h->merge);
+        return TIDE_OK;
+    }
     const tide_history_header *new = tide_history_written(h->writer);
     TIDE_TRY(tide_history_commit(h->writer, err));
     h->report.generation = new->generation;

@@ -8,7 +8,8 @@
  *
  * Without a file (or with history.rebuild) every row is read. A run that fails leaves file and store as they were; one that
  * is killed between publish and finish has a store that is newer than the history, and the next run reads those rows again.
- * Formats: history_format.h; how old and new rows meet: history_merge.h. */
+ * With cfg->history.read_only the run sees the same panels, but no new file is written: there is nothing to prepare, and
+ * finish only fills the report. Formats: history_format.h; how old and new rows meet: history_merge.h. */
 #ifndef TIDE_HISTORY_H
 #define TIDE_HISTORY_H
 

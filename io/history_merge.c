@@ -360,7 +360,8 @@ static tide_status emit(tide_history_merge *m, tide_panel *panel, tide_error *er
                          tide_quote(id, sizeof id, s->id, s->id_length));
     }
     s->fingerprint = panel->fingerprint[i];
-    TIDE_TRY(tide_history_put(m->o.writer, s, m->y, m->n_y, err));
+    if (m->o.writer)
+        TIDE_TRY(tide_history_put(m->o.writer, s, m->y, m->n_y, err));
     m->ready = 0;
     ++m->n_emitted;
     ++m->report.series;

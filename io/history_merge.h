@@ -22,7 +22,7 @@ typedef struct tide_history_merge tide_history_merge;
 typedef struct tide_history_merge_options {
     tide_history_file *old;      /* borrowed, as the next three */
     tide_source *source;         /* of the window's rows; rows before it are late */
-    tide_history_writer *writer;
+    tide_history_writer *writer; /* NULL: nothing is written */
     tide_report_history *report; /* counts are added to it */
     tide_intake_options intake;  /* of the run, from_ds and to_ds as the user gave them */
     int by_id;                   /* 1: the input comes by id, so that new ids belong between the others */

@@ -70,6 +70,25 @@ tide_status tide_open_source(const tide_config *cfg, tide_source *out, tide_erro
     return tide_csv_open(&o, out, err);
 }
 
+tide_status tide_obey_store(tide_config *cfg, const tide_store *store, tide_store_info *info, tide_error *err) {
+    char theirs[24], ours[24];
+    tide_store_get_info(store, info);
+    tide_freq_format(info->freq, theirs, sizeof theirs);
+    if (cfg->freq) {
+        tide_freq freq;
+        TIDE_TRY(tide_freq_parse(cfg->freq, &freq, err));
+        tide_freq_format(freq, ours, sizeof ours);
+        if (strcmp(theirs, ours) != 0)
+            return tide_fail(err, TIDE_CONFIG, "freq: %s, but the models of the store are of %s", ours, theirs);
+    }
+    if (cfg->season && cfg->season != info->season)
+        return tide_fail(err, TIDE_CONFIG, "season: %d, but that of the store is %d", cfg->season, info->season);
+    TIDE_TRY(tide_config_set(cfg, "freq", theirs, err));
+    cfg->season = info->season;
+    cfg->predict.spec.seed = info->seed;
+    return TIDE_OK;
+}
+
 tide_status tide_feed_open(tide_config *cfg, tide_source *own, const tide_observer *observer, tide_feed *out,
                            tide_error *err) {
     tide_feed in;

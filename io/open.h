@@ -5,10 +5,15 @@
 #include "host/config.h"
 #include "host/observer.h"
 #include "host/stream.h"
+#include "host/tidemill_predict.h"
 
 /* The source that cfg->source names: a Postgres URL, "-", "simulate:N" (N simulated series, of freq, from and to), else a
  * CSV file. A new kind of source is a line here. */
 tide_status tide_open_source(const tide_config *cfg, tide_source *out, tide_error *err);
+
+/* For a command that works on stored models: frequency, season and seed of the config become the store's. TIDE_CONFIG when it
+ * was told others. */
+tide_status tide_obey_store(tide_config *cfg, const tide_store *store, tide_store_info *info, tide_error *err);
 
 typedef struct tide_feed {
     tide_source source; /* to read from */

@@ -34,7 +34,7 @@ same() { if cmp -s "$2" "$3"; then ok "$1"; else bad "$1: $(cmp "$2" "$3" 2>&1)"
 # --- help, version
 ends 0 'usage: tidemill' "help" "$tidemill" --help
 ends 0 '^tidemill [0-9]+\.[0-9]+\.[0-9]+ \(commit .*, (gcc|clang) .*CUDA\)' "version" "$tidemill" --version
-for c in load fit predict forecast inspect runs history simulate bench; do ends 0 '^examples$' "help of $c" "$tidemill" "$c" --help; done
+for c in load fit predict forecast evaluate update inspect runs history simulate bench; do ends 0 '^examples$' "help of $c" "$tidemill" "$c" --help; done
 ends 2 'which command' "no command" "$tidemill"
 ends 2 "did you mean 'predict'" "a command that nearly exists" "$tidemill" predcit
 ends 2 'did you mean --season' "a flag that nearly exists" "$tidemill" fit x.csv --seasn 12
