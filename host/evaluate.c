@@ -10,6 +10,7 @@
 #include "host/pool.h"
 #include "host/quote.h"
 #include "host/since.h"
+#include "host/xreg.h"
 #include "kernels/tide_fn.h"
 
 #include <math.h>
@@ -36,6 +37,7 @@ struct tide_evaluator {
     tide_pool *pool;
     tide_plan plan;
     tide_across_work across;
+    tide_xreg xreg;
     size_t n_metrics, n_values; /* metrics of the model; doubles a window */
     /* Of the panel at hand: */
     const tide_panel *panel;
@@ -117,11 +119,12 @@ static tide_status reserve(tide_evaluator *e, size_t n, size_t values, tide_erro
         e->cap_series = 0;
         e->cut.at = grown(e->cut.at, n + 1, sizeof *e->cut.at);
         e->cut.outcome = grown(e->cut.outcome, n, 1);
+        e->cut.last_ds = grown(e->cut.last_ds, n, sizeof *e->cut.last_ds);
         e->windows = grown(e->windows, each, sizeof *e->windows);
         e->scores = grown(e->scores, each, score_doubles(o) * sizeof *e->scores);
         e->forecasts = grown(e->forecasts, each, forecast_doubles(o) * sizeof *e->forecasts);
         e->key = grown(e->key, n, sizeof *e->key);
-        if (!e->cut.at || !e->cut.outcome || !e->windows || !e->scores || !e->forecasts || !e->key)
+        if (!e->cut.at || !e->cut.outcome || !e->cut.last_ds || !e->windows || !e->scores || !e->forecasts || !e->key)
             return tide_fail(err, TIDE_MEMORY, "no memory to evaluate %zu series at %d origins", n, (int)o->origins);
         e->cap_series = n;
     }
@@ -147,6 +150,8 @@ tide_status tide_evaluator_create(const tide_evaluate_options *options, tide_eva
     o->lag = o->lag > 0 ? o->lag : o->forecast.season;
     if (o->min_train < 1)
         o->min_train = o->forecast.season + 1 > LEAST_TRAIN ? o->forecast.season + 1 : LEAST_TRAIN;
+    e->xreg.regressors = o->regressors;
+    e->xreg.linalg = o->linalg;
     e->row = row;
     e->row_self = row_self;
     e->n_metrics = (size_t)tide_metric_count(o->forecast.n_levels);
@@ -174,6 +179,8 @@ void tide_evaluator_destroy(tide_evaluator *e) {
     tide_pool_free(e->pool);
     tide_plan_free(&e->plan);
     tide_across_free(&e->across);
+    tide_xreg_free(&e->xreg);
+    free(e->cut.last_ds);
     free(e->cut.at);
     free(e->cut.outcome);
     free(e->cut.y);
@@ -235,15 +242,19 @@ static tide_status store_window(const tide_evaluate_options *o, const tide_store
 
 /* The panel up to the origin of window k, as far as a plan looks at it. */
 static void cut_panel(tide_evaluator *e, const tide_panel *p, const window *w) {
+    const tide_evaluate_options *o = &e->report.options;
     tide_panel *cut = &e->cut;
     cut->n_series = p->n_series;
     cut->ids = p->ids;
     cut->id_at = p->id_at;
+    cut->first_ds = p->first_ds;
+    cut->end_of_month = p->end_of_month;
     cut->at[0] = 0;
     for (size_t i = 0; i < p->n_series; ++i) {
         size_t n = (size_t)w[i].train;
         cut->outcome[i] = w[i].status == TIDE_WINDOW_SHORT ? TIDE_OUTCOME_SHORT : p->outcome[i];
         cut->at[i + 1] = cut->at[i] + n;
+        cut->last_ds[i] = tide_grid_add(o->freq, o->ds_kind, p->first_ds[i], (int64_t)n - 1, p->end_of_month[i]);
         if (n)
             memcpy(cut->y + cut->at[i], p->y + p->at[i], n * sizeof *cut->y);
     }
@@ -261,6 +272,8 @@ static tide_status refit(tide_evaluator *e, size_t k, tide_results *results, tid
     double *hi = lo ? lo + n * horizon * (size_t)o->forecast.n_levels : NULL;
     cut_panel(e, e->panel, w);
     TIDE_TRY(tide_plan_build(&e->plan, &e->cut, err));
+    if (o->regressors)
+        TIDE_TRY(tide_xreg_fill(&e->xreg, &e->cut, &e->plan, err));
     TIDE_TRY(tide_across_fit(&e->across, o->backend, o->fit, o->across, &e->plan.tiles, results, NULL, err));
     TIDE_TRY(o->backend->forecast(o->backend->self, &o->forecast, results, e->key, mean, lo, hi, err));
     for (size_t i = 0; i < n; ++i)

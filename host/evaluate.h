@@ -15,6 +15,7 @@
 
 #include "host/backend.h"
 #include "host/panel.h"
+#include "host/regressors.h"
 #include "host/score.h"
 #include "host/tidemill_predict.h"
 
@@ -52,6 +53,8 @@ typedef struct tide_evaluate_options {
     const tide_fit_spec *fit;
     tide_forecast_spec forecast;      /* season, horizon, levels */
     const tide_backend *backend;      /* refits; or */
+    const tide_regressors *regressors; /* of the refits' ARIMA; NULL: none */
+    const tide_linalg *linalg;         /* multiplies them */
     const tide_store *store;          /* the stored models, when not NULL */
     tide_freq freq;
     tide_ds_kind ds_kind;

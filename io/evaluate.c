@@ -6,6 +6,7 @@
 #include "host/run.h"
 #include "io/history.h"
 #include "io/open.h"
+#include "io/regressors_csv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,7 @@ typedef struct parts {
     tide_history *history;
     tide_feed feed;
     tide_backend backend;
+    tide_xreg_feed xreg;
 } parts;
 
 static tide_status open_parts(parts *p, tide_config *cfg, const tide_evaluate_job *job, const tide_observer *observer,
@@ -56,10 +58,12 @@ static tide_status open_parts(parts *p, tide_config *cfg, const tide_evaluate_jo
     tide_backend_options backend = cfg->backend;
     if (job->store)
         backend.kind = TIDE_BACKEND_CPU; /* nothing is fitted */
-    return tide_backend_open(&backend, &p->backend, note, note_size, err);
+    TIDE_TRY(tide_backend_open(&backend, &p->backend, note, note_size, err));
+    return job->store ? TIDE_OK : tide_xreg_feed_open(cfg, kind, &p->backend, observer, &p->xreg, err);
 }
 
 static void close_parts(parts *p) {
+    tide_xreg_feed_close(&p->xreg);
     if (p->backend.close)
         p->backend.close(p->backend.self);
     tide_history_close(p->history);
@@ -80,6 +84,8 @@ static tide_status evaluate(parts *p, tide_config *cfg, const tide_evaluate_job 
                                      .fit = &cfg->fit,
                                      .forecast = cfg->predict.spec,
                                      .backend = &p->backend,
+                                     .regressors = p->xreg.on ? &p->xreg.regressors : NULL,
+                                     .linalg = p->xreg.on ? &p->xreg.linalg : NULL,
                                      .store = p->store,
                                      .freq = cfg->intake.freq,
                                      .ds_kind = kind};
@@ -90,6 +96,8 @@ static tide_status evaluate(parts *p, tide_config *cfg, const tide_evaluate_job 
                                 .backend = &p->backend,
                                 .source = &p->feed.source,
                                 .panels = panels,
+                                .regressors = p->xreg.on ? &p->xreg.regressors : NULL,
+                                .linalg = p->xreg.on ? &p->xreg.linalg : NULL,
                                 .sink = &sink,
                                 .observer = observer,
                                 .work = tide_evaluator_panel,

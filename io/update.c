@@ -101,7 +101,10 @@ static tide_status keep_nothing(void *self, const tide_panel *panel, const tide_
 static tide_status write_generation(void *self, tide_error *err) {
     updater *u = self;
     TIDE_TRY(tide_spool_flush(&u->spool, err));
+    tide_xreg_table xreg;
+    TIDE_TRY(tide_store_xreg(u->store, &xreg, err));
     const tide_update_rows rows = {.store = u->store,
+                                   .xreg = xreg,
                                    .info = &u->info,
                                    .entry = u->entry,
                                    .spool = &u->spool,
@@ -122,16 +125,21 @@ static void say(const updater *u, const char *text) {
 /* The writer with its lock first, then the generation that is current: nobody publishes in between. */
 static tide_status open_store(updater *u, const char *run_id, tide_error *err) {
     const tide_config *cfg = u->cfg;
+    const uint64_t generation = u->info.generation;
+    tide_xreg_table xreg;
+    TIDE_TRY(tide_store_xreg(u->store, &xreg, err));
     const tide_store_writer_options o = {.dir = cfg->store.dir,
                                          .freq = u->info.freq,
                                          .season = u->info.season,
                                          .seed = u->info.seed,
                                          .run_id = run_id,
                                          .backend = u->backend.name,
+                                         .xreg = xreg.n ? &xreg : NULL,
                                          .keep = cfg->store.keep};
     TIDE_TRY(tide_store_writer_open(&o, &u->store_sink, err));
     say(u, tide_store_writer_note(&u->store_sink));
     tide_store_writer_set_kind(&u->store_sink, u->info.ds_kind);
+    const int had_xreg = xreg.n > 0;
     tide_store_close(u->store);
     u->store = NULL;
     int32_t season = u->info.season;
@@ -140,6 +148,9 @@ static tide_status open_store(updater *u, const char *run_id, tide_error *err) {
     tide_store_get_info(u->store, &u->info);
     if (u->info.season != season || u->info.freq.unit != freq.unit || u->info.freq.multiple != freq.multiple)
         return tide_fail(err, TIDE_BUSY, "store '%s': a generation of another kind has become current", cfg->store.dir);
+    TIDE_TRY(tide_store_xreg(u->store, &xreg, err));
+    if (u->info.generation != generation && (had_xreg || xreg.n)) /* the writer has the other one's regressors */
+        return tide_fail(err, TIDE_BUSY, "store '%s': another generation has become current", cfg->store.dir);
     u->summary->series = u->info.n_series;
     u->summary->before = u->info.generation;
     return TIDE_OK;

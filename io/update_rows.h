@@ -21,6 +21,7 @@ typedef struct tide_update_rows {
     const tide_update_entry *entry; /* [n_series] */
     const tide_spool *spool;        /* flushed */
     tide_pool *pool;
+    tide_xreg_table xreg; /* the store's shared regressors; n = 0: none */
     tide_sink *sink;
     const tide_observer *observer; /* may be NULL */
     tide_update_summary *summary;  /* counts are added: updated, values, missing, unchanged, fallbacks, refused */

@@ -17,7 +17,7 @@
  *
  * sigma2, weights, likelihood and criterion are those of the fit. Refused (0): results that are not finite; a value or a
  * one-step mean of zero or below where error or season are multiplicative, or outside the domain of Box-Cox; ARIMA with
- * shared regressors. */
+ * shared regressors that do not reach as far as the new values. */
 #ifndef TIDE_ROLL_H
 #define TIDE_ROLL_H
 
@@ -184,9 +184,10 @@ TIDE_FN int tide_roll_arima(const tide_arima_model *a, const double *y, int n, d
 }
 
 /* Rolls a member over y[0..n) (unit of the data, TIDE_NAN = missing), the steps after its last one. coef and state, of stride
- * 1, are its own, changed in place, and lost on 0; scratch: tide_roll_scratch(season) doubles. */
-TIDE_FN int tide_roll_member(int family, uint32_t form, int season, double scale, const double *y, int n, double *coef,
-                             double *state, double *scratch) {
+ * 1, are its own, changed in place, and lost on 0; xreg (xreg_rows, xreg_columns): shared regressors of those steps, NULL
+ * without any; scratch: tide_roll_scratch(season) doubles. */
+TIDE_FN int tide_roll_with(int family, uint32_t form, int season, double scale, const double *xreg, int64_t xreg_rows,
+                           int32_t xreg_columns, const double *y, int n, double *coef, double *state, double *scratch) {
     tide_member_view v;
     tide_smoother s;
     tide_arima_model a;
@@ -198,9 +199,17 @@ TIDE_FN int tide_roll_member(int family, uint32_t form, int season, double scale
     v.coef = coef;
     v.state = state;
     v.stride = 1;
+    v.xreg = xreg;
+    v.xreg_rows = xreg_rows;
+    v.xreg_columns = xreg_columns;
     if (tide_arima_model_of(&v, season, &a))
         return tide_roll_arima(&a, y, n, coef, state, scratch);
     return tide_smoother_of(&v, season, &s) ? tide_roll_smoother(&s, family, scale, y, n, state) : 0;
+}
+
+TIDE_FN int tide_roll_member(int family, uint32_t form, int season, double scale, const double *y, int n, double *coef,
+                             double *state, double *scratch) {
+    return tide_roll_with(family, form, season, scale, NULL, 0, 0, y, n, coef, state, scratch);
 }
 
 #endif
