@@ -225,4 +225,37 @@ printf '{"arima": {"fourier": 3}}' >c3.json
 "$tidemill" fit hours.csv --freq N --season 168 --models arima --arima-max-p 2 --arima-max-q 2 --store h3 --quiet --config c3.json 2>err
 ends 0 'Fourier K=3' "a number in a configuration file" "$tidemill" inspect h3 --id h
 ends 2 "arima-fourier: '32'" "too many pairs: refused" "$tidemill" fit hours.csv --freq N --store hx --models arima --arima-fourier 32
+
+# evaluate and update.
+evaluated() { "$tidemill" evaluate y.csv --freq D --season 1 --models arima --horizon 10 --origins 2 --quiet --output "$@" 2>err >/dev/null; }
+evaluated plain.csv && evaluated with.csv --regressors wide.csv || bad "evaluate"
+if python3 - <<'PY'; then ok "evaluate fits with regressors at each origin: the errors are less than half"; else bad "evaluate with regressors"; fi
+import csv
+mae = lambda f: sum(float(r["mae"]) for r in csv.DictReader(open(f))) / 41
+a, b = mae("plain.csv"), mae("with.csv")
+assert b < 0.5 * a and b < 1.0, (a, b)
+PY
+python3 - <<'PY'
+rows = open("y.csv").read().splitlines()
+day = lambda r: r.split(",")[1]
+last = sorted({day(r) for r in rows[1:]})
+for name, n in (("y170.csv", 170), ("y175.csv", 175)):
+    open(name, "w").write("\n".join([rows[0]] + [r for r in rows[1:] if day(r) < last[n]]) + "\n")
+PY
+fit y170.csv u1 --regressors wide.csv && cp -r u1 u2 || bad "fit of 170 days"
+updated() { "$tidemill" update "$1" --store "$2" --quiet 2>err >/dev/null; }
+updated y.csv u1 && updated y175.csv u2 && updated y.csv u2 || bad "update"
+"$tidemill" predict u1 --all --horizon 10 >one 2>err && "$tidemill" predict u2 --all --horizon 10 >two 2>err || bad "predict after update"
+if python3 - <<'PY'; then ok "update takes the regressors of the new steps and leaves them to the next generation"; else bad "update with regressors"; fi
+import csv
+x = {r["ds"]: r for r in csv.DictReader(open("wide.csv"))}
+one, two = ([(r["unique_id"], r["ds"], float(r["mean"])) for r in csv.DictReader(open(f))] for f in ("one", "two"))
+assert len(one) == 410 and one[0][1] == "2023-07-01", one[0]
+for a, b in zip(one, two): # in two steps as in one
+    assert a[:2] == b[:2] and abs(a[2] - b[2]) < 1e-9 * abs(a[2]), (a, b)
+    assert abs(a[2] - 20 - 3 * float(x[a[1]]["temp"]) + 5 * float(x[a[1]]["promo"])) < 3.0, a
+PY
+fit y170.csv u3 --regressors short.csv || bad "fit with a short table"
+head -n 1 y.csv >later.csv; sed -n '/^s1,/p' y.csv >>later.csv; printf 's1,2023-07-01,20\ns1,2023-07-02,20\n' >>later.csv
+ends 0 's1' "an update beyond the regressors leaves the series as it was and names it" "$tidemill" update later.csv --store u3
 exit $status
