@@ -83,7 +83,7 @@ kept() { # the first series are finished: the journal has a record (480 bytes) b
         [ -n "$text" ] && [ "$size" -ge $((72 + text + 480)) ]
 }
 # die [--kept] COMMAND...: runs it and kills it after a random time of up to 1.1 times what a whole fit takes; with --kept
-# after a quarter of that at most, counted from when it has finished something
+# after a tenth of that at most, counted from when it has finished something
 die() {
     local wait_us=$((whole_us * 11 / 10 * (RANDOM * 32768 + RANDOM) / 1073741824)) pid until_kept=0
     [ "$1" != --kept ] || { until_kept=1; shift; }
@@ -91,7 +91,7 @@ die() {
     pid=$!
     if [ $until_kept = 1 ]; then
         while ! kept && kill -0 $pid 2>/dev/null; do sleep 0.01; done
-        wait_us=$((wait_us / 4))
+        wait_us=$((wait_us / 10))
     fi
     sleep_us "$wait_us"
     kill -9 $pid 2>/dev/null
@@ -102,11 +102,11 @@ die() {
 killed() { # killed NAME SOURCE fit-options...
     local name=$1 source=$2 resumed=0 kills=0 round
     shift 2
-    for ((round = 1; round <= rounds || (resumed == 0 && round <= 10); round++)); do
+    for ((round = 1; round <= rounds || (resumed == 0 && round <= rounds + 10); round++)); do
         again
         : >log
         for ((k = 0; k <= RANDOM % 3; k++)); do
-            die $([ $((round % 2 + k)) -gt 0 ] || echo --kept) "$tidemill" fit "$source" --store store "${options[@]}" "$@" --resume --quiet
+            die $([ $((round % 2 + k)) -gt 0 ] && [ $round -le $rounds ] || echo --kept) "$tidemill" fit "$source" --store store "${options[@]}" "$@" --resume --quiet
             kills=$((kills + 1))
             serves store || { bad "$name, round $round: after a kill neither generation is served"; return; }
         done
