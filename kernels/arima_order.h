@@ -153,17 +153,25 @@ TIDE_FN void tide_arima_flight_begin(tide_arima_feed *feed, const tide_fit_block
     tide_arima_fill(w->q.hessian, tide_packed(task->shape.k, 0), 0.0, tide_stride);
 }
 
-/* The series in lane `from` of block b into lane k, with the mean taken off where the order has a constant. */
-TIDE_FN void tide_arima_load(tide_arima_feed *feed, const tide_fit_block *b, const tide_arima_carry *c,
-                             int from, int k, const tide_arima_flight_work *w, const tide_arima_task *task) {
-    size_t tide_stride = b->stride;
+/* The differences of the series in lane `from` into lane k, with the mean taken off where the order has a constant. */
+TIDE_FN void tide_arima_load_values(const tide_arima_feed *feed, const tide_arima_carry *c, int from, int k,
+                                    const tide_arima_flight_work *w, const tide_arima_task *task) {
+    size_t tide_stride = task->shape.stride;
     (void)tide_stride;
-    const int rows = (int)TIDE_AT(c->n, 0, from), n_missing = (int)TIDE_AT(c->n_missing, 0, from);
+    const int rows = (int)TIDE_AT(c->n, 0, from);
     const double mean = task->order.constant ? TIDE_AT(c->mean, 0, from) : 0.0;
     for (int t = 0; t < rows; ++t)
         TIDE_AT(w->w, t, k) = TIDE_AT(c->w, t, from) - mean;
     for (int t = rows; t < feed->filled[k]; ++t)
         TIDE_AT(w->w, t, k) = TIDE_NAN;
+}
+
+/* All else of the series in lane `from` of block b into lane k. */
+TIDE_FN void tide_arima_load(tide_arima_feed *feed, const tide_fit_block *b, const tide_arima_carry *c,
+                             int from, int k, const tide_arima_flight_work *w, const tide_arima_task *task) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    const int rows = (int)TIDE_AT(c->n, 0, from), n_missing = (int)TIDE_AT(c->n_missing, 0, from);
     for (int j = 0; j < n_missing || j < feed->n_missing[k]; ++j)
         TIDE_AT(w->missing, j, k) = TIDE_AT(c->missing, j, from);
     for (int j = 0; j < TIDE_ARIMA_WEIGHTS; ++j)
@@ -221,10 +229,16 @@ TIDE_FN tide_arima_data tide_arima_flight(const tide_arima_feed *feed, const tid
 /* All series of block b, each in its own lane. */
 TIDE_FN tide_arima_data tide_arima_load_block(const tide_fit_block *b, const tide_arima_carry *c,
                                               const tide_arima_flight_work *w, const tide_arima_task *task) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
     tide_arima_feed feed;
     tide_arima_flight_begin(&feed, b, w, task);
     for (int k = 0; k < TIDE_LANES; ++k)
         tide_arima_load(&feed, b, c, k, k, w, task);
+    const int constant = task->order.constant; /* past its end a series has NaN, with and without */
+    for (int t = 0; t < b->rows; ++t)
+        TIDE_EACH_LANE(k)
+    TIDE_AT(w->w, t, k) = TIDE_AT(c->w, t, k) - (constant ? TIDE_AT(c->mean, 0, k) : 0.0);
     return tide_arima_flight(&feed, b, w, task);
 }
 
@@ -333,13 +347,15 @@ TIDE_FN void tide_arima_starts(const tide_fit_block *b, const tide_arima_carry *
         for (int i = 0; i < task->shape.k; ++i)
             TIDE_EACH_LANE(k) TIDE_AT(c->x[0], i, k) = TIDE_AT(entry, 1 + i, k);
     }
-    int none = 0;
-    for (int k = 0; k < TIDE_LANES; ++k)
+    int none = 0, any = 0;
+    for (int k = 0; k < TIDE_LANES; ++k) {
+        any |= TIDE_AT(c->usable, 0, k) != 0.0;
         none |= TIDE_AT(c->usable, 0, k) != 0.0 && !(TIDE_AT(c->value[0], 0, k) < TIDE_INF);
+    }
     int starts = task->how.starts > none ? task->how.starts : none;
     if (task->shape.k == 0)
         starts = 1;
-    if (starts == 0)
+    if (starts == 0 || !any)
         return;
     tide_arima_data d = tide_arima_load_block(b, c, w, task);
     for (int i = 0; i < starts; ++i) {
@@ -356,6 +372,51 @@ TIDE_FN void tide_arima_starts(const tide_fit_block *b, const tide_arima_carry *
 }
 
 /* ---- the searches ---- */
+
+/* The job of lane `from` goes on in lane `to`, which has none. */
+TIDE_FN void tide_arima_move_job(tide_arima_feed *feed, const tide_arima_flight_work *w, int from, int to) {
+    const tide_boxqn *q = &w->q;
+    size_t tide_stride = q->stride;
+    (void)tide_stride;
+    const int n_missing = feed->n_missing[from] > feed->n_missing[to] ? feed->n_missing[from] : feed->n_missing[to],
+              regressors = w->regressors * w->reg_rows;
+    for (size_t i = 0; i < tide_boxqn_size(q->n, q->n_box); ++i) /* its arrays follow each other, from x on */
+        TIDE_AT(q->x, i, to) = TIDE_AT(q->x, i, from);
+    for (int t = 0; t < feed->rows[from]; ++t)
+        TIDE_AT(w->w, t, to) = TIDE_AT(w->w, t, from);
+    for (int t = feed->rows[from]; t < feed->filled[to]; ++t)
+        TIDE_AT(w->w, t, to) = TIDE_NAN;
+    for (int j = 0; j < n_missing; ++j)
+        TIDE_AT(w->missing, j, to) = TIDE_AT(w->missing, j, from);
+    for (int j = 0; j < TIDE_ARIMA_WEIGHTS; ++j)
+        TIDE_AT(w->weight, j, to) = TIDE_AT(w->weight, j, from);
+    for (int j = 0; j < regressors; ++j)
+        TIDE_AT(w->reg, j, to) = TIDE_AT(w->reg, j, from);
+    TIDE_AT(w->n, 0, to) = TIDE_AT(w->n, 0, from);
+    TIDE_AT(w->constant, 0, to) = TIDE_AT(w->constant, 0, from);
+    TIDE_AT(w->begin, 0, to) = TIDE_AT(w->begin, 0, from);
+    feed->job[to] = feed->job[from];
+    feed->rows[to] = feed->filled[to] = feed->rows[from];
+    feed->n_missing[to] = feed->n_missing[from];
+    feed->job[from] = TIDE_FIT_IDLE;
+    feed->rows[from] = 0;
+    TIDE_AT(w->n, 0, from) = 0.0;
+    TIDE_AT(w->begin, 0, from) = 0.0;
+    TIDE_AT(q->status, 0, from) = TIDE_QN_FAILED;
+}
+
+/* Once nothing is left to load, the jobs move together into as few turns of the recursion (tide_vec.h) as hold them: a turn
+ * without a job costs nothing. */
+TIDE_FN void tide_arima_close_up(tide_arima_feed *feed, const tide_arima_flight_work *w, int busy) {
+    const int need = (busy + TIDE_VEC - 1) / TIDE_VEC * TIDE_VEC; /* lanes, whole turns */
+    for (int from = need, to = 0; from < TIDE_LANES; ++from) {
+        if (feed->job[from] == TIDE_FIT_IDLE)
+            continue;
+        while (feed->job[to] != TIDE_FIT_IDLE)
+            ++to;
+        tide_arima_move_job(feed, w, from, to);
+    }
+}
 
 /* Lanes that have ended store their ends and load the next jobs. Returns how many have a job. */
 TIDE_FN int tide_arima_exchange(tide_arima_feed *feed, const tide_arima_flight_work *w,
@@ -385,6 +446,7 @@ TIDE_FN int tide_arima_exchange(tide_arima_feed *feed, const tide_arima_flight_w
                 tide_arima_carry c = tide_arima_carry_place(&b);
                 if (TIDE_AT(c.usable, 0, at) == 0.0 || !(TIDE_AT(c.value[turn], 0, at) < TIDE_INF))
                     continue;
+                tide_arima_load_values(feed, &c, (int)at, k, w, task);
                 tide_arima_load(feed, &b, &c, (int)at, k, w, task);
                 for (int i = 0; i < q->n; ++i)
                     TIDE_AT(q->trial, i, k) = TIDE_AT(c.x[turn], i, at);
@@ -394,6 +456,8 @@ TIDE_FN int tide_arima_exchange(tide_arima_feed *feed, const tide_arima_flight_w
         }
         busy += feed->job[k] != TIDE_FIT_IDLE;
     }
+    if (TIDE_LANES > TIDE_VEC && feed->next >= feed->end)
+        tide_arima_close_up(feed, w, busy);
     return busy;
 }
 

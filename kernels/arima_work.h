@@ -120,7 +120,8 @@ typedef struct tide_arima_carry {
 
 typedef struct tide_arima_flight_work {
     double *w, *missing, *weight, *n, *constant; /* of the series in flight */
-    double *reg;                                 /* [regressors*N] likewise, differenced */
+    double *reg;                                 /* [regressors*reg_rows] likewise, differenced */
+    int regressors, reg_rows;
     tide_boxqn q;
     double *begin; /* [1] */
     tide_arima_work eval;
@@ -226,6 +227,8 @@ TIDE_FN tide_arima_flight_work tide_arima_flight_place(const tide_fit_block *b, 
     at += TIDE_STRIDE;
     at = tide_arima_fisher_place(&w.fisher, s->k, b->rows, b->stride, at);
     w.reg = at;
+    w.regressors = tide_arima_regressors(&b->spec->arima);
+    w.reg_rows = b->rows;
     at += (size_t)tide_arima_regressors(&b->spec->arima) * (size_t)b->rows * TIDE_STRIDE;
     tide_arima_work_place(&w.eval, s, b->rows, tide_arima_columns_most(&b->spec->arima),
                           TIDE_ARIMA_MISSING_MAX, at);
