@@ -148,10 +148,31 @@ TIDE_FN int tide_fourier_filter(double *x, int n, int d, tide_pair phi, size_t s
     return n > TIDE_FOURIER_AR ? n - TIDE_FOURIER_AR : 0;
 }
 
-/* Pairs, at most `most`, for x [n] (stride s, TIDE_NAN = missing), which is kept; work: n elements, then the larger of
+/* Most pairs that the values present can tell: over the longest stretch of the season without a single one (g steps of m),
+ * a wave shorter than 2(g + 1) steps may do whatever it likes. */
+TIDE_FN int tide_fourier_told(const double *x, int n, int m, size_t s) {
+    const int phases = n < m ? n : m;
+    int gap = 0, run = 0;
+    for (int turn = 0; turn < 2; ++turn) { /* the season is a circle */
+        run += m - phases;
+        gap = run > gap ? run : gap;
+        for (int p = 0; p < phases; ++p) {
+            int here = 0;
+            for (int t = p; t < n && !here; t += m)
+                here = !tide_is_nan(x[(size_t)t * s]);
+            run = here ? 0 : run + 1;
+            gap = run > gap ? run : gap;
+        }
+    }
+    return gap < m ? m / (2 * (gap + 1)) : 0;
+}
+
+/* Pairs, at most `most` and those that can be told, for x [n] (stride s, TIDE_NAN = missing), which is kept; work: n elements, then the larger of
  * tide_fourier_ols_size(most) and tide_arima_diff_elements(n, m). */
 TIDE_FN int tide_fourier_choose(const tide_fit_spec *spec, const double *x, int n, int m, int most, double *work, size_t s) {
+    const int told = tide_fourier_told(x, n, m, s);
     double *copy = work, *rest = work + (size_t)n * s;
+    most = most < told ? most : told;
     for (int t = 0; t < n; ++t)
         copy[(size_t)t * s] = x[(size_t)t * s];
     tide_fourier_take_off(copy, n, m, most, rest, s);

@@ -214,7 +214,7 @@ with open("hours.csv", "w") as f:
 PY
 "$tidemill" fit hours.csv --freq N --season 168 --models arima --arima-max-p 2 --arima-max-q 2 --store hd --quiet 2>err
 ends 0 'Fourier K=[789][^0-9]?' "beyond seasonal terms the criterion chooses the Fourier pairs" "$tidemill" inspect hd --id h
-pairs=$(grep -oE 'Fourier K=[0-9]+' out | grep -oE '[0-9]+')
+pairs=$(grep -oE 'Fourier K=[0-9]+' out | grep -oE '[0-9]+' | head -n 1)
 "$tidemill" predict hd --id h --horizon 24 --level 80 >want
 for k in auto "$pairs"; do
     "$tidemill" fit hours.csv --freq N --season 168 --models arima --arima-max-p 2 --arima-max-q 2 --store "h$k" --quiet --arima-fourier "$k" 2>err
