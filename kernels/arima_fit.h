@@ -1,12 +1,12 @@
 /* arima_fit.h - the search for the ARIMA model of each series of a range, in calls that may be launches.
  *
- * A grid goes through its list twice, and a third time for what is left. The screening fits every order loosely, from the best of the optima of the largest
- * orders nested in it (one coefficient less; without the constant), with 0 for the new coordinate. The polishing takes the
- * orders whose criterion came within a few units of the best, to the end, from where the screening left them and from the
+ * A grid goes through its list twice, and a third time for what is left. The screening fits every order loosely, from the best
+ * of the optima of the largest orders nested in it (one coefficient less; without the constant), with 0 for the new coordinate.
+ * The polishing takes the orders whose criterion came within a few units of the best, to the end, from where the screening left them and from the
  * second best of the nested optima. Orders whose optimum lies on the border of the search drop out then (arima_order.h),
  * and the third time takes those that may win now. On 128 series of M3 that chooses orders as good as four starts for every order do.
  *
- * A fixed order begins from the best two of a few fixed points. The search by steps is arima_stepwise.h. */
+ * A fixed order follows several points (arima_order.h). The search by steps is arima_stepwise.h. */
 #ifndef TIDE_ARIMA_FIT_H
 #define TIDE_ARIMA_FIT_H
 
