@@ -46,12 +46,24 @@ const char *tide_xreg_name(const tide_xreg_table *table, int i) {
     return name;
 }
 
+const double *tide_xreg_after(const tide_xreg_table *table, const tide_store_info *info, int64_t last_ds, int64_t most,
+                              int64_t *rows) {
+    int64_t at = 0, h = 0;
+    *rows = 0;
+    if (table->n == 0 || !tide_grid_steps(info->freq, info->ds_kind, table->first_ds, last_ds, table->end_of_month, &at))
+        return NULL;
+    for (++at; h < most && at + h >= 0 && at + h < table->rows && (!table->present || table->present[at + h]);)
+        ++h;
+    *rows = h;
+    return h > 0 ? table->x + at * table->n : NULL;
+}
+
 /* Gives the members the regressors that follow the series, as far as `horizon`; TIDE_INPUT when they end before. */
 static tide_status take_xreg(const tide_store *store, const tide_series_model *series, const tide_xreg_table *given,
                              int32_t horizon, tide_member_view *views, tide_error *err) {
     tide_store_info info;
     tide_xreg_table x = {0};
-    int64_t row = 0, h = 0;
+    int64_t h = 0;
     int columns = 0;
     for (int32_t j = 0; j < series->n_members; ++j)
         if (views[j].family == TIDE_FAMILY_ARIMA && tide_arima_order_of(views[j].form).xreg > columns)
@@ -65,10 +77,7 @@ static tide_status take_xreg(const tide_store *store, const tide_series_model *s
         TIDE_TRY(tide_store_xreg(store, &x, err));
     if (x.n != columns)
         return tide_fail(err, TIDE_INPUT, "%d regressors, the model has %d", (int)x.n, columns);
-    int on_grid = tide_grid_steps(info.freq, info.ds_kind, x.first_ds, series->last_ds, x.end_of_month, &row);
-    if (on_grid)
-        for (++row; h < horizon && row + h >= 0 && row + h < x.rows && (!x.present || x.present[row + h]);)
-            ++h;
+    const double *next = tide_xreg_after(&x, &info, series->last_ds, horizon, &h);
     if (h < horizon) {
         char missing[40], from[40], to[40];
         int id = (int)(series->id_length < 80 ? series->id_length : 80);
@@ -82,7 +91,7 @@ static tide_status take_xreg(const tide_store *store, const tide_series_model *s
                          id, series->id, missing, given ? "given" : "of the store", from, to);
     }
     for (int32_t j = 0; j < series->n_members; ++j) {
-        views[j].xreg = x.x + row * x.n;
+        views[j].xreg = next;
         views[j].xreg_rows = h;
         views[j].xreg_columns = x.n;
     }

@@ -83,6 +83,10 @@ typedef struct tide_xreg_table {
 } tide_xreg_table;
 /* The regressors that the fit was given, its future ones included; pointers lead into the mapped store. n = 0: none. */
 TIDE_API tide_status tide_store_xreg(const tide_store *store, tide_xreg_table *out, tide_error *err);
+/* Rows of the table from the step after last_ds on, at most `most` of them and none after one that is missing: how many in
+ * *rows; NULL where there is none, or last_ds is off the table's grid. */
+TIDE_API const double *tide_xreg_after(const tide_xreg_table *table, const tide_store_info *info, int64_t last_ds, int64_t most,
+                                       int64_t *rows);
 /* Name of regressor i, "" when there is none. */
 TIDE_API const char *tide_xreg_name(const tide_xreg_table *table, int i);
 

@@ -105,26 +105,13 @@ static tide_status make_room(const batch *b, worker *w, size_t values, tide_erro
     return TIDE_OK;
 }
 
-/* The store's regressors at the steps after a model's last one; NULL where there are none, *rows how many steps. */
-static const double *regressors_after(const tide_update_rows *u, const tide_series_model *model, int64_t *rows) {
-    const tide_xreg_table *x = &u->xreg;
-    int64_t at = 0, h = 0;
-    *rows = 0;
-    if (x->n == 0 || !tide_grid_steps(u->info->freq, u->info->ds_kind, x->first_ds, model->last_ds, x->end_of_month, &at))
-        return NULL;
-    for (++at; at + h >= 0 && at + h < x->rows && (!x->present || x->present[at + h]);)
-        ++h;
-    *rows = h;
-    return h > 0 ? x->x + at * x->n : NULL;
-}
-
 /* All members of a row into the results, rolled over n values; *rolled: 0 when one of them refused. */
 static tide_status put_members(const batch *b, worker *w, size_t i, int n, int *rolled, tide_error *err) {
     const tide_results *r = &b->results;
     const tide_series_model *model = &b->row[i].model;
     size_t count = r->n_series, cs = (size_t)r->coef_rows, ss = (size_t)r->state_rows;
     int64_t reach;
-    const double *xreg = regressors_after(b->rows, model, &reach);
+    const double *xreg = tide_xreg_after(&b->rows->xreg, b->rows->info, model->last_ds, n, &reach);
     *rolled = 1;
     for (int32_t j = 0; j < model->n_members && *rolled; ++j) {
         tide_member m;

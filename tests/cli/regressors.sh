@@ -4,25 +4,13 @@
 #
 # usage: tests/cli/regressors.sh [BUILD_DIR]
 set -uo pipefail
+suite=regressors
 cd "$(dirname "$0")/../.."
+. tests/cli/lib.sh
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-status=0
-ok() { echo "ok regressors: $1"; }
-bad() {
-    echo "not ok regressors: $1"
-    tail -n 6 err 2>/dev/null | sed 's/^/    /'
-    status=1
-}
-ends() { # ends CODE REGEX FACT COMMAND...
-    local code=$1 regex=$2 fact=$3 rc=0
-    shift 3
-    timeout 120 "$@" >out 2>err </dev/null || rc=$?
-    if [ "$rc" = "$code" ] && grep -qE -- "$regex" out err; then ok "$fact"; else bad "$fact (ended with $rc, wanted $code and /$regex/)"; fi
-}
-same() { if cmp -s "$1" "$2" && [ -s "$1" ]; then ok "$3"; else bad "$3: $(cmp "$1" "$2" 2>&1)"; fi; }
 
 # y = 20 + 3 temp - 5 promo + AR(1) on 180 days; 20 days of future. One series begins later, one before the regressors.
 python3 - <<'PY'
@@ -97,12 +85,12 @@ ends 0 '"coef_names": \[.*"temp", "promo", "steps"\]' "and so in JSON" "$tidemil
 
 "$tidemill" predict m --all --horizon 20 --level 80,95 >want
 "$tidemill" forecast y.csv --freq D --season 1 --models arima --regressors wide.csv --horizon 20 --level 80,95 --quiet >got 2>err
-same want got "predict from the store alone has the bits of a forecast"
+same "predict from the store alone has the bits of a forecast" want got
 "$tidemill" predict m --all --horizon 20 --level 80,95 --regressors wide.csv >got 2>err
-same want got "the same values given again change nothing"
+same "the same values given again change nothing" want got
 for file in wide.csv.gz long.csv; do
     fit y.csv m2 --regressors $file && "$tidemill" predict m2 --all --horizon 20 --level 80,95 >got
-    same want got "the same forecasts with $file"
+    same "the same forecasts with $file" want got
 done
 fit y.csv m3 --regressors shuffled.csv && "$tidemill" predict m3 --all --horizon 20 >got && "$tidemill" predict m --all --horizon 20 >want
 python3 - <<'PY' && ok "rows and columns in any order, CR LF and semicolons" || bad "rows and columns in another order"
@@ -123,7 +111,7 @@ ends 4 "series 's0': no regressors at 2023-07-01" "and forecast" "$tidemill" for
 ends 4 "lacks 'temp'" "a file at predict without one of the regressors" "$tidemill" predict m --id s1 --horizon 5 --regressors constant.csv
 printf '{"arima": {"regressors": "future.csv"}}' >c.json
 "$tidemill" predict m --id s1 --horizon 30 --config c.json >got2 2>err
-same got got2 "predict takes the file from a configuration too"
+same "predict takes the file from a configuration too" got got2
 
 # Some series without regressors in their time.
 ends 0 "no_regressors: 1" "a series that begins before the regressors is counted" "$tidemill" fit early.csv --freq D --season 1 --models arima --store me --regressors wide.csv
@@ -131,7 +119,7 @@ grep -q "series 'early': no regressors at 2022-12-30" err && ok "and named with 
 ends 0 'outcome +no_regressors' "and has that outcome" "$tidemill" inspect me --id early
 "$tidemill" predict me --id s1 --horizon 20 >got 2>err
 "$tidemill" predict m --id s1 --horizon 20 >want 2>err
-same want got "the others are as without it"
+same "the others are as without it" want got
 ends 4 "cover no series: series 's0': no regressors at 2023-01-02" "a file that covers no series" "$tidemill" fit y.csv --freq D --season 1 --models arima --store mx --regressors elsewhere.csv
 ends 4 "cover no series: series 's0': no regressors at 2023-04-12" "a missing row is named by its time" "$tidemill" fit y.csv --freq D --season 1 --models arima --store mx --regressors gap.csv
 [ ! -e mx/CURRENT ] && ok "nothing was published" || bad "a failed fit has published"
@@ -140,14 +128,14 @@ ends 0 'outcome +fitted' "smoothing fits a series that ARIMA leaves out" "$tidem
 ends 0 'temp' "the others have both" "$tidemill" inspect mm --id s1
 "$tidemill" forecast early.csv --freq D --season 1 --models ets,arima --regressors wide.csv --horizon 9 --quiet >want 2>err
 "$tidemill" predict mm --all --horizon 9 >got 2>err
-same want got "a mixture predicts the bits of its forecast"
+same "a mixture predicts the bits of its forecast" want got
 
 # What tells nothing apart.
 ends 0 "regressor 'one' is constant" "a constant regressor is left out" "$tidemill" fit y.csv --freq D --season 1 --models arima --store mu --regressors useless.csv
 grep -q "regressor 'twice' is a combination" err && ok "and one that the others make up" || bad "a collinear regressor goes unsaid"
 "$tidemill" predict mu --all --horizon 20 --level 80,95 >got 2>err
 "$tidemill" predict m --all --horizon 20 --level 80,95 >want
-same want got "the forecasts are those without them"
+same "the forecasts are those without them" want got
 ends 4 "every regressor is constant" "nothing but constants" "$tidemill" fit y.csv --freq D --season 1 --models arima --store mx --regressors constant.csv
 
 # Files that cannot be used.
@@ -196,7 +184,7 @@ if [ -d mr/.resume ]; then
     ends 0 'were fitted before the run was interrupted' "resume with the same content goes on" ./slow mr --regressors renamed.csv --resume
     ./slow mw --regressors wide.csv --quiet 2>err
     "$tidemill" predict mr --all --horizon 20 >got && "$tidemill" predict mw --all --horizon 20 >want
-    same want got "with the bits of a run in one go"
+    same "with the bits of a run in one go" want got
 else
     echo "skip regressors: the fit had ended before it could be killed"
 fi
@@ -219,7 +207,7 @@ pairs=$(grep -oE 'Fourier K=[0-9]+' out | grep -oE '[0-9]+' | head -n 1)
 for k in auto "$pairs"; do
     "$tidemill" fit hours.csv --freq N --season 168 --models arima --arima-max-p 2 --arima-max-q 2 --store "h$k" --quiet --arima-fourier "$k" 2>err
     "$tidemill" predict "h$k" --id h --horizon 24 --level 80 >got
-    same want got "--arima-fourier $k gives the same"
+    same "--arima-fourier $k gives the same" want got
 done
 printf '{"arima": {"fourier": 3}}' >c3.json
 "$tidemill" fit hours.csv --freq N --season 168 --models arima --arima-max-p 2 --arima-max-q 2 --store h3 --quiet --config c3.json 2>err

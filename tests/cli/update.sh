@@ -4,30 +4,13 @@
 #
 # usage: tests/cli/update.sh [BUILD_DIR]       the PostgreSQL part runs inside tests/with_postgres.sh
 set -uo pipefail
+suite=update
 cd "$(dirname "$0")/../.."
+. tests/cli/lib.sh
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-status=0
-ok() { echo "ok update: $1"; }
-bad() {
-    echo "not ok update: $1"
-    tail -n 6 err 2>/dev/null | sed 's/^/    /'
-    status=1
-}
-ends() { # ends CODE REGEX FACT COMMAND...
-    local code=$1 regex=$2 fact=$3 rc=0
-    shift 3
-    timeout 60 "$@" >out 2>err </dev/null || rc=$?
-    if [ "$rc" = "$code" ] && grep -qE -- "$regex" out err && ! grep -qE 'Sanitizer|runtime error' err; then
-        ok "$fact"
-    else
-        bad "$fact (ended with $rc, wanted $code and /$regex/)"
-        return 1
-    fi
-}
-same() { if cmp -s "$2" "$3"; then ok "$1"; else bad "$1: $(cmp "$2" "$3" 2>&1)"; fi; }
 # rows.py STORE: a line a series with every byte of its columns but the run's; --no-fingerprint leaves that out too
 cat >rows.py <<'PY'
 import struct, sys
