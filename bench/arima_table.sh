@@ -35,7 +35,7 @@ for m in "${periods[@]}"; do likelihood 500 "$m"; done
 fits() { # fits STEPS PERIOD SERIES
     local line
     line=$(taskset -c "$core" "$build/bench_arima" "$3" "$1" "$2" "${width:-scalar}")
-    record arima-fits "n=$1 m=$2 ${width:-scalar} one core" "(0,1,1)(0,1,1)" "$(sed -E 's/.*[0-9] +([0-9.]+) us a series.*/\1/' <<<"$line")" us/series
+    record arima-fits "n=$1 m=$2 ${width:-scalar} one core" "airline model a series" "$(sed -E 's/.*[0-9] +([0-9.]+) us a series.*/\1/' <<<"$line")" us
     record arima-fits "n=$1 m=$2 ${width:-scalar} one core" "whole grid" "$(sed -E 's/.* ([0-9.]+) series\/s.*/\1/' <<<"$line")" series/s
 }
 fits 120 12 "$series"
