@@ -86,7 +86,7 @@ Test(regressors, what_cannot_be_used_is_named) {
     cr_assert(strstr(err.message, "'b'"), "%s", err.message);
     cr_assert_eq(read(NULL, 0, "D", &r, &err), TIDE_INPUT);
     row many[TIDE_XREG_MAX + 1];
-    char names[TIDE_XREG_MAX + 1][8];
+    char names[TIDE_XREG_MAX + 1][16];
     for (int i = 0; i <= TIDE_XREG_MAX; ++i) {
         snprintf(names[i], sizeof names[i], "x%d", i);
         many[i] = (row){names[i], "2024-01-03", 1.0};
