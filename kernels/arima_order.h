@@ -20,6 +20,7 @@
 #define TIDE_ARIMA_ROUGH 0.2  /* tolerance of the searches that find out where to search */
 #define TIDE_ARIMA_SAME 1e-2  /* ends nearer than this are of one optimum */
 #define TIDE_ARIMA_WINDOW 2.5 /* of the criterion: orders that are polished */
+#define TIDE_ARIMA_SLACK 1.0  /* of the criterion: a search that will end this far above the member is given up */
 
 /* Which lanes an order is fitted for. */
 typedef enum tide_arima_who {
@@ -419,6 +420,31 @@ TIDE_FN void tide_arima_close_up(tide_arima_feed *feed, const tide_arima_flight_
     }
 }
 
+/* The objective at which lane k's order would be as good as the member so far, where only members count: in the polishing. In the
+ * screening each end is a start for larger orders too; giving up there was worth a tenth more, and lost 1 % of M3's choices. */
+TIDE_FN double tide_arima_aim(const tide_fit_block *b, const tide_arima_carry *c, const tide_arima_task *task, int k) {
+    size_t tide_stride = b->stride;
+    (void)tide_stride;
+    if (!task->how.again)
+        return TIDE_INF;
+    return TIDE_AT(c->best, 0, k) - tide_criterion_value(b->spec->criterion, tide_arima_loglik(b, c, k, 0.0),
+                                                         tide_arima_n_params(b, c, task, k), (int)TIDE_AT(c->nu, 0, k));
+}
+
+/* Gives up searches without hope: three times what was gained since the last look, and TIDE_ARIMA_SLACK, would not reach the
+ * aim. The grid takes 14 % less time by it; on M3 (1,470 series) 3 choices are worse, one by more than 1 of AICc. */
+TIDE_FN void tide_arima_give_up(const tide_boxqn *q) {
+    size_t tide_stride = q->stride;
+    (void)tide_stride;
+    TIDE_EACH_LANE(k) {
+        double value = TIDE_AT(q->value, 0, k), gain = TIDE_AT(q->mark, 0, k) - value;
+        int hopeless = (TIDE_AT(q->status, 0, k) == TIDE_QN_RUNNING) & (TIDE_AT(q->lambda, 0, k) < 1.0) &
+                       (tide_fma(-3.0, gain, value) - TIDE_ARIMA_SLACK > TIDE_AT(q->aim, 0, k));
+        TIDE_AT(q->status, 0, k) = hopeless ? TIDE_QN_GIVEN_UP : TIDE_AT(q->status, 0, k);
+        TIDE_AT(q->mark, 0, k) = value;
+    }
+}
+
 /* Lanes that have ended store their ends and load the next jobs. Returns how many have a job. */
 TIDE_FN int tide_arima_exchange(tide_arima_feed *feed, const tide_arima_flight_work *w,
                                 const tide_arima_task *task) {
@@ -452,6 +478,8 @@ TIDE_FN int tide_arima_exchange(tide_arima_feed *feed, const tide_arima_flight_w
                 for (int i = 0; i < q->n; ++i)
                     TIDE_AT(q->trial, i, k) = TIDE_AT(c.x[turn], i, at);
                 TIDE_AT(w->begin, 0, k) = 1.0;
+                TIDE_AT(q->aim, 0, k) = tide_arima_aim(&b, &c, task, (int)at);
+                TIDE_AT(q->mark, 0, k) = TIDE_AT(c.value[turn], 0, at);
                 feed->job[k] = job;
             }
         }
@@ -489,11 +517,12 @@ TIDE_FN void tide_arima_rounds(const tide_fit_block *first, const tide_arima_fli
     tide_arima_feed feed;
     tide_arima_flight_begin(&feed, first, w, task);
     feed.end = first->n_blocks * TIDE_LANES * (size_t)task->how.keep;
-    tide_arima_fill(q->aim, 1, TIDE_INF, q->stride); /* no search is worth less than another */
     tide_arima_data d = tide_arima_flight(&feed, first, w, task);
     for (int round = 0;; ++round) {
         const int loading = round % TIDE_ARIMA_LOAD == 0;
         if (loading) {
+            if (round > 0)
+                tide_arima_give_up(q);
             if (tide_arima_exchange(&feed, w, task) == 0)
                 return;
             d = tide_arima_flight(&feed, first, w, task);
