@@ -6,7 +6,9 @@
 #
 # usage: tests/faults_runs.sh [BUILD_DIR] [ROUNDS]      the PostgreSQL parts need an installed server, not a running one
 set -uo pipefail
+suite=faults_runs
 cd "$(dirname "$0")/.."
+. tests/lib.sh
 root=$PWD
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 rounds=${2:-${TIDE_FAULT_ROUNDS:-4}}
@@ -19,13 +21,7 @@ cleanup() {
 }
 trap cleanup EXIT
 cd "$work"
-status=0
-ok() { echo "ok faults_runs: $1"; }
-bad() {
-    echo "not ok faults_runs: $1"
-    tail -n 4 log 2>/dev/null | sed 's/^/    /'
-    status=1
-}
+log=log
 RANDOM=20261125
 options=(--freq M --batch-series 40 --jobs 2)
 fit() { "$tidemill" fit "$1" --store "$2" "${options[@]}" "${@:3}"; }
@@ -225,7 +221,7 @@ if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=64m tmpfs small 2
     fi
     umount small && mounted=''
 else
-    echo "skip faults_runs: full disks: no right to mount a small file system"
+    skip "full disks: no right to mount a small file system"
 fi
 
 # --- two writers: the second stops at once, names the first, and does not touch what that has finished
@@ -307,6 +303,6 @@ if url=$("$root/tests/postgres.sh" start "$server" 2>log) && data "$series" 2 "$
     done
     if [ $went_on -gt 0 ]; then ok "$crashes crashes of the server in $((k - 1)) runs: exit 5, the old one serves, --resume gives the same bits ($went_on went on in the middle)"; else bad "of $crashes crashes of the server none met a run in the middle"; fi
 else
-    echo "skip faults_runs: PostgreSQL: no server could be started here"
+    skip "PostgreSQL: no server could be started here"
 fi
 exit $status

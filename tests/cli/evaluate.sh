@@ -6,7 +6,7 @@
 set -uo pipefail
 suite=evaluate
 cd "$(dirname "$0")/../.."
-. tests/cli/lib.sh
+. tests/lib.sh
 root=$PWD
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 work=$(mktemp -d)
@@ -85,7 +85,7 @@ if [ -n "${TIDE_TEST_PG_URL:-}" ]; then
     way "PostgreSQL" "$TIDE_TEST_PG_URL" --table evaluate_d
     psql "$TIDE_TEST_PG_URL" -qc 'DROP TABLE evaluate_d' >out 2>err
 else
-    echo "skip evaluate: no PostgreSQL (TIDE_TEST_PG_URL)"
+    skip "no PostgreSQL (TIDE_TEST_PG_URL)"
 fi
 
 # --- rows and summary agree; M5's lag

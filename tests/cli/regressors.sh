@@ -6,7 +6,7 @@
 set -uo pipefail
 suite=regressors
 cd "$(dirname "$0")/../.."
-. tests/cli/lib.sh
+. tests/lib.sh
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -186,7 +186,7 @@ if [ -d mr/.resume ]; then
     "$tidemill" predict mr --all --horizon 20 >got && "$tidemill" predict mw --all --horizon 20 >want
     same "with the bits of a run in one go" want got
 else
-    echo "skip regressors: the fit had ended before it could be killed"
+    skip "the fit had ended before it could be killed"
 fi
 
 # Fourier pairs by criterion.

@@ -6,7 +6,7 @@
 set -uo pipefail
 suite=update
 cd "$(dirname "$0")/../.."
-. tests/cli/lib.sh
+. tests/lib.sh
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -270,6 +270,6 @@ if [ -n "${TIDE_TEST_PG_URL:-}" ]; then
     [ "$n" = $(($(wc -l <all_forecasts.csv) - 1)) ] && ok "which writes the forecasts of the new generation" || bad "write-back wrote $n rows"
     psql "$TIDE_TEST_PG_URL" -qc 'DROP TABLE update_all, update_forecasts' >out 2>err
 else
-    echo "skip update: no PostgreSQL (TIDE_TEST_PG_URL)"
+    skip "no PostgreSQL (TIDE_TEST_PG_URL)"
 fi
 exit $status
