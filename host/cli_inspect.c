@@ -248,12 +248,11 @@ static tide_status csv_coefs(const tide_xreg_table *x, const tide_member *m, tid
         fprintf(f, "%s%s=", r ? ";" : "", coef_name(x, m, r));
         tide_cli_put_number(f, m->coef[r], 0);
     }
-    int bad = ferror(f);
-    bad |= fclose(f);
-    if (!bad)
-        tide_cli_put_csv(stdout, text, size);
+    if (!tide_close_text(f, &text))
+        return tide_fail(err, TIDE_MEMORY, "out of memory");
+    tide_cli_put_csv(stdout, text, size);
     free(text);
-    return bad ? tide_fail(err, TIDE_MEMORY, "out of memory") : TIDE_OK;
+    return TIDE_OK;
 }
 
 /* A row a member; a series without members has one row, its member's columns empty. */
