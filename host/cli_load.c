@@ -99,10 +99,7 @@ typedef struct wishes { /* flags of load's own */
 
 static tide_status check(tide_cli_args *args, wishes *w, tide_error *err) {
     tide_config *cfg = &args->cfg;
-    if (args->argument)
-        TIDE_TRY(tide_config_set(cfg, "source.path", args->argument, err));
-    if (!cfg->source.path)
-        return tide_fail(err, TIDE_USAGE, "which SOURCE? (see --help)");
+    TIDE_TRY(tide_cli_take_source(args, err));
     if (!w->output || !tide_postgres_is_url(w->output))
         return tide_fail(err, TIDE_USAGE, "--output postgresql://... is needed");
     if (!w->load.table)
