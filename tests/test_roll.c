@@ -3,6 +3,7 @@
 #include "kernels/roll.h"
 #include "kernels/ets_fit.h"
 #include "tests/arima_dense.h"
+#include "tests/draw.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -10,16 +11,11 @@
 
 enum { M = 4, N = 43, MORE = 11, ROUGH = 3 * M };
 
-static double unit(uint64_t *seed) {
-    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (double)(*seed >> 11) * 0x1p-53;
-}
-
 /* Positive, with a season and gaps. */
 static void series(double *y, int n, int gaps) {
     uint64_t seed = 9;
     for (int t = 0; t < n; ++t) {
-        y[t] = 100.0 + 10.0 * (t % M) + t + 8.0 * unit(&seed);
+        y[t] = 100.0 + 10.0 * (t % M) + t + 8.0 * draw_next(&seed);
         if (gaps && (t % 9 == 5 || t == N + 2))
             y[t] = TIDE_NAN;
     }
