@@ -54,6 +54,8 @@ tide_status tide_cli_parse(const tide_cli_command *command, const tide_cli_flag 
 void tide_cli_args_free(tide_cli_args *args, const tide_cli_flag *own);
 /* The positional argument becomes the configuration's source; TIDE_USAGE when neither names one. */
 tide_status tide_cli_take_source(tide_cli_args *args, tide_error *err);
+/* *which: the number, from 0 on, of `word` among the words ("text, csv, json"); TIDE_USAGE names flag and words. */
+tide_status tide_cli_choose(const char *flag, const char *word, const char *words, int *which, tide_error *err);
 /* The nearest of n words, or NULL when none is near. */
 const char *tide_cli_nearest(const char *word, const char *const *words, size_t n);
 

@@ -113,7 +113,6 @@ static tide_status evaluate(tide_config *cfg, const asked *a, tide_evaluate_form
 }
 
 static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
-    static const char *const formats[] = {"text", "csv", "json"};
     asked a = {.format = "text"};
     int format = 0;
     const tide_cli_flag own[] = {
@@ -131,12 +130,10 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
     if (status || args.helped)
         goto done;
-    while (format <= TIDE_EVALUATE_JSON && strcmp(a.format, formats[format]) != 0)
-        ++format;
     status = tide_cli_take_source(&args, err);
-    if (!status && format > TIDE_EVALUATE_JSON)
-        status = tide_fail(err, TIDE_USAGE, "--format: '%.60s' is not one of text, csv, json", a.format);
-    else if (!status && a.by_origin && !a.output)
+    if (!status)
+        status = tide_cli_choose("format", a.format, "text, csv, json", &format, err);
+    if (!status && a.by_origin && !a.output)
         status = tide_fail(err, TIDE_USAGE, "--by-origin needs --output FILE");
     else if (!status && a.output && strcmp(a.output, "-") == 0)
         status = tide_fail(err, TIDE_USAGE, "--output: a file; the summary goes to standard output");
