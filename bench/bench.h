@@ -7,6 +7,7 @@
 #include "host/plan.h"
 #include "kernels/results.h"
 #include "tests/draw.h"
+#include "tests/drivers.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -74,15 +74,8 @@ static tide_fit_spec spec_of(int season) {
 }
 
 static void time_drivers(size_t n, int steps, int season, const char *only) {
-    const tide_lane_driver *list[4] = {&tide_lanes_scalar, &tide_lanes_baseline};
-    int drivers = 2;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        list[drivers++] = &tide_lanes_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        list[drivers++] = &tide_lanes_avx512;
-#endif
+    const tide_lane_driver *list[4];
+    const int n_drivers = drivers(list);
     tide_panel panel;
     tide_plan plan;
     bench_plan(&panel, &plan, n, steps, season);
@@ -90,7 +83,7 @@ static void time_drivers(size_t n, int steps, int season, const char *only) {
     airline.arima.fixed = 1;
     airline.arima.q = 1;
     airline.arima.Q = grid.arima.D;
-    for (int i = 0; i < drivers; ++i) {
+    for (int i = 0; i < n_drivers; ++i) {
         if (only && strcmp(only, list[i]->name) != 0)
             continue;
         double fixed = bench_fit_s(list[i], &airline, &plan.tiles, RANGE),

@@ -264,17 +264,10 @@ int main(int argc, char **argv) {
     tide_panel panel;
     tide_plan plan;
     bench_plan(&panel, &plan, (size_t)n, steps, season);
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        time_driver(&tide_lanes_avx512, &plan.tiles, season);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        time_driver(&tide_lanes_avx2, &plan.tiles, season);
-#endif
-    if (n <= 1024) {
-        time_driver(&tide_lanes_baseline, &plan.tiles, season);
-        time_driver(&tide_lanes_scalar, &plan.tiles, season);
-    }
+    const tide_lane_driver *list[4];
+    for (int i = drivers(list) - 1; i >= 0; --i)
+        if (n <= 1024 || i > 1) /* the narrow ones only for few series */
+            time_driver(list[i], &plan.tiles, season);
     tide_plan_free(&plan);
     tide_panel_free(&panel);
     return 0;

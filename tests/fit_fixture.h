@@ -6,30 +6,11 @@
 #include "host/plan.h"
 #include "kernels/tide_fn.h"
 #include "tests/draw.h"
+#include "tests/drivers.h"
 #include "tests/results_fixture.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
-
-/* Drivers that run here, the scalar one first, the widest last. */
-static inline int drivers(const tide_lane_driver *list[4]) {
-    int n = 0;
-    list[n++] = &tide_lanes_scalar;
-    list[n++] = &tide_lanes_baseline;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        list[n++] = &tide_lanes_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-        list[n++] = &tide_lanes_avx512;
-#endif
-    return n;
-}
-
-static inline const tide_lane_driver *widest(void) {
-    const tide_lane_driver *list[4];
-    return list[drivers(list) - 1];
-}
 
 typedef struct batch {
     tide_panel panel;
