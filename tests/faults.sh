@@ -10,16 +10,7 @@ set -uo pipefail
 suite=faults
 cd "$(dirname "$0")/.."
 . tests/lib.sh
-root=$PWD
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-mounted=''
-cleanup() {
-    [ -z "$mounted" ] || umount "$mounted" 2>/dev/null
-    rm -rf "$work"
-}
-trap cleanup EXIT
-cd "$work"
+enter "$@"
 fit() { "$tidemill" fit "$@"; }
 intact() { # intact FACT: the good store serves what it served
     local now

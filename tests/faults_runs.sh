@@ -9,19 +9,9 @@ set -uo pipefail
 suite=faults_runs
 cd "$(dirname "$0")/.."
 . tests/lib.sh
-root=$PWD
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-rounds=${2:-${TIDE_FAULT_ROUNDS:-4}}
-work=$(mktemp -d)
-mounted='' server=''
-cleanup() {
-    [ -z "$mounted" ] || umount "$mounted" 2>/dev/null
-    [ -z "$server" ] || "$root/tests/postgres.sh" stop "$server"
-    rm -rf "$work"
-}
-trap cleanup EXIT
-cd "$work"
-log=log
+enter "$@"
+trap '[ -z "$server" ] || "$root/tests/postgres.sh" stop "$server"; leave' EXIT
+rounds=${2:-${TIDE_FAULT_ROUNDS:-4}} server='' log=log
 RANDOM=20261125
 options=(--freq M --batch-series 40 --jobs 2)
 fit() { "$tidemill" fit "$1" --store "$2" "${options[@]}" "${@:3}"; }

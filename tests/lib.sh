@@ -1,6 +1,8 @@
-# tests/lib.sh - shared by the script tests; to be sourced, with suite=NAME set, from the folder that out and err may be
-# written to, or before going there.
+# tests/lib.sh - shared by the script tests; to be sourced, with suite=NAME set. out and err are files of the folder that a
+# script is in.
 #
+#   enter [BUILD_DIR]                  goes from the repository to an empty folder, $work, which is removed at the end ($mounted,
+#                                      if set, is unmounted first); sets $root and $tidemill
 #   ok FACT, bad FACT [TEXT...]        a line of the test's report; bad adds the texts, or else the end of the file $log
 #   skip WHY                           a line that says what could not be tried
 #   ends CODE REGEX FACT COMMAND...    the command ends with CODE, what it says matches REGEX, no sanitizer complains;
@@ -8,6 +10,18 @@
 #   same FACT FILE FILE                the files have the same bytes, and some
 status=0
 log=err
+enter() {
+    root=$PWD
+    tidemill=$(cd "${1:-build}" && pwd)/tidemill
+    work=$(mktemp -d)
+    mounted=''
+    trap leave EXIT
+    cd "$work"
+}
+leave() {
+    [ -z "$mounted" ] || umount "$mounted" 2>/dev/null
+    rm -rf "$work"
+}
 ok() { echo "ok $suite: $1"; }
 bad() {
     echo "not ok $suite: $1"

@@ -7,10 +7,7 @@ set -uo pipefail
 suite=arima_robust
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+enter "$@"
 # One file of hard series: hard.csv; and one whose season of 24 is longer than its data: short.csv.
 python3 - <<'PY'
 import math, random

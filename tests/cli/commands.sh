@@ -7,11 +7,7 @@ set -uo pipefail
 suite=commands
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
-root=$PWD
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+enter "$@"
 
 # --- help, version
 ends 0 'usage: tidemill' "help" "$tidemill" --help

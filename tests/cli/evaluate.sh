@@ -7,11 +7,7 @@ set -uo pipefail
 suite=evaluate
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
-root=$PWD
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+enter "$@"
 evaluate() { "$tidemill" evaluate "$@" --quiet; }
 
 "$tidemill" simulate --series 80 --freq M --from 2015-01-01 --to 2024-12-01 --output d.csv --quiet

@@ -7,16 +7,7 @@ set -uo pipefail
 suite=history
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
-build=$(cd "${1:-build}" && pwd)
-tidemill=$build/tidemill
-work=$(mktemp -d)
-mounted=''
-cleanup() {
-    [ -z "$mounted" ] || umount "$mounted" 2>/dev/null
-    rm -rf "$work"
-}
-trap cleanup EXIT
-cd "$work"
+enter "$@"
 # same_store FACT A B: every column of two stores, but run ids and checksums (which cover those).
 cat >same_store.py <<'PY'
 import struct, sys

@@ -7,10 +7,7 @@ set -uo pipefail
 suite=regressors
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+enter "$@"
 
 # y = 20 + 3 temp - 5 promo + AR(1) on 180 days; 20 days of future. One series begins later, one before the regressors.
 python3 - <<'PY'

@@ -7,10 +7,7 @@ set -uo pipefail
 suite=update
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+enter "$@"
 # rows.py STORE: a line a series with every byte of its columns but the run's; --no-fingerprint leaves that out too
 cat >rows.py <<'PY'
 import struct, sys
