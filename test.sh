@@ -150,7 +150,7 @@ scripts() { # the script tests that run the binary
     local s
     for s in tests/*.sh tests/cli/*.sh; do
         case $s in
-        tests/check_*.sh | tests/install_deps.sh | tests/with_postgres.sh | tests/postgres.sh | tests/*lib.sh | tests/cli/*lib.sh) ;;
+        tests/check_*.sh | tests/install_deps.sh | tests/with_postgres.sh | tests/postgres.sh | tests/lib.sh) ;;
         *) if [ -f "$s" ]; then echo "$s"; fi ;;
         esac
     done

@@ -6,40 +6,10 @@
  * those drivers' lanes and flags, and time only the likelihood. bench_arima then times whole fits with every lane driver
  * that runs here: microseconds a series for one fixed order, series a second for the whole grid, by processor time of this
  * thread, best of three. The series are those of bench_ets: level, trend, multiplicative season, a walk and noise. */
-#include "host/panel.h"
-#include "host/plan.h"
+#include "bench/bench.h"
 #include "kernels/arima_eval.h"
-#include "kernels/results.h"
-
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 enum { REPEATS = 3, RANGE = 16 };
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double unit(uint64_t a, uint64_t b) {
-    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
-}
-
-static void *grab(size_t bytes) {
-    void *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (!p) {
-        fputs("bench_arima: out of memory\n", stderr);
-        exit(1);
-    }
-    memset(p, 0, bytes);
-    return p;
-}
 
 /* ---- the likelihood, at this file's own lane width ---- */
 
@@ -47,28 +17,28 @@ static void time_likelihood(tide_arima_order o, int steps, int season) {
     const size_t lanes = TIDE_LANES;
     tide_arima_shape shape = tide_arima_shape_of(o, season, 1.0, lanes);
     const int rows = steps - tide_arima_diff_lags(o, season);
-    double *w = grab((size_t)rows * lanes * sizeof *w), *u = grab(TIDE_ARIMA_K_MAX * lanes * sizeof *u),
-           *gradient = grab(TIDE_ARIMA_K_MAX * lanes * sizeof *u), *n = grab(lanes * sizeof *n),
-           *value = grab(lanes * sizeof *value);
-    double *memory = grab(tide_arima_work_size(&shape, rows, 1, 0) * lanes * sizeof *memory);
+    double *w = bench_grab((size_t)rows * lanes * sizeof *w), *u = bench_grab(TIDE_ARIMA_K_MAX * lanes * sizeof *u),
+           *gradient = bench_grab(TIDE_ARIMA_K_MAX * lanes * sizeof *u), *n = bench_grab(lanes * sizeof *n),
+           *value = bench_grab(lanes * sizeof *value);
+    double *memory = bench_grab(tide_arima_work_size(&shape, rows, 1, 0) * lanes * sizeof *memory);
     tide_arima_work work;
     tide_arima_work_place(&work, &shape, rows, 1, 0, memory);
     for (size_t k = 0; k < lanes; ++k) {
         n[k] = rows;
         for (int t = 0; t < rows; ++t)
-            w[(size_t)t * lanes + k] = unit(k, (uint64_t)t) - 0.5;
+            w[(size_t)t * lanes + k] = draw_unit(k, (uint64_t)t, 0) - 0.5;
         for (int i = 0; i < shape.k; ++i)
-            u[(size_t)i * lanes + k] = 0.8 * (unit(k, 100000u + (uint64_t)i) - 0.5);
+            u[(size_t)i * lanes + k] = 0.8 * (draw_unit(k, 100000u + (uint64_t)i, 0) - 0.5);
     }
     tide_arima_data d = {.stride = lanes, .rows = rows, .m = season, .n = n, .w = w};
     double best[2] = {1e30, 1e30};
     for (int with = 0; with < 2; ++with)
         for (int repeat = 0; repeat < REPEATS; ++repeat) {
             int count = 2 + 400000 / (rows * shape.r);
-            double start = now_s();
+            double start = bench_cpu_s();
             for (int i = 0; i < count; ++i)
                 tide_arima_eval(&shape, &work, &d, u, value, with ? gradient : NULL);
-            double ns = 1e9 * (now_s() - start) / count / (double)lanes / rows;
+            double ns = 1e9 * (bench_cpu_s() - start) / count / (double)lanes / rows;
             best[with] = ns < best[with] ? ns : best[with];
         }
     printf("%2zu lanes (%d,%d,%d)(%d,%d,%d)%d r=%-3d %7.2f ns an observation, with gradient %7.2f\n", lanes,
@@ -84,16 +54,6 @@ static void time_likelihood(tide_arima_order o, int steps, int season) {
 /* ---- whole fits ---- */
 
 #if TIDE_LANES == 1
-static double value_of(size_t i, int t, int season) {
-    uint64_t id = 17u + i;
-    double level = 100.0 * (1.0 + 0.01 * (unit(id, 1) - 0.3) * t);
-    double swing = 1.0 + 0.4 * (unit(id, 10u + (uint64_t)(t % season)) - 0.5);
-    double walk = 0.0;
-    for (int s = t > 24 ? t - 24 : 0; s <= t; ++s)
-        walk += unit(id, 1000u + (uint64_t)s) - 0.5;
-    return level * swing * (1.0 + 0.03 * walk) * (1.0 + 0.08 * (unit(id, 5000u + (uint64_t)t) - 0.5));
-}
-
 static tide_fit_spec spec_of(int season) {
     tide_fit_spec s;
     memset(&s, 0, sizeof s);
@@ -113,66 +73,25 @@ static tide_fit_spec spec_of(int season) {
     return s;
 }
 
-static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec, const tide_tiles *tiles) {
-    tide_results r;
-    memset(&r, 0, sizeof r);
-    r.n_series = tiles->n_series;
-    r.slots = spec->slots;
-    r.coef_rows = tide_coef_rows(spec);
-    r.state_rows = tide_state_rows(spec);
-    void *block = grab(tide_results_map(&r, NULL));
-    tide_results_map(&r, block);
-    size_t range = tiles->n_tiles < RANGE ? tiles->n_tiles : RANGE;
-    void *work = grab(driver->workspace_bytes(spec, tiles->rows[0], range));
-    double best = 1e30;
-    for (int repeat = 0; repeat < REPEATS; ++repeat) {
-        double start = now_s();
-        for (size_t t = 0; t < tiles->n_tiles; t += range)
-            driver->fit_tiles(spec, tiles, t, tiles->n_tiles - t < range ? tiles->n_tiles - t : range, work,
-                              &r);
-        double s = now_s() - start;
-        best = s < best ? s : best;
-    }
-    free(work);
-    free(block);
-    return best;
-}
-
 static void time_drivers(size_t n, int steps, int season, const char *only) {
-    const tide_lane_driver *list[4] = {&tide_lanes_scalar, &tide_lanes_baseline};
-    int drivers = 2;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        list[drivers++] = &tide_lanes_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        list[drivers++] = &tide_lanes_avx512;
-#endif
+    const tide_lane_driver *list[4];
+    const int n_drivers = drivers(list);
     tide_panel panel;
-    tide_plan plan = {0};
-    tide_panel_init(&panel);
-    double *y = grab((size_t)steps * sizeof *y);
-    for (size_t i = 0; i < n; ++i) {
-        for (int t = 0; t < steps; ++t)
-            y[t] = value_of(i, t, season);
-        if (tide_panel_add(&panel, "x", 1, y, (size_t)steps, 0, steps - 1, NULL) != TIDE_OK)
-            exit(1);
-    }
-    if (tide_plan_build(&plan, &panel, NULL) != TIDE_OK)
-        exit(1);
+    tide_plan plan;
+    bench_plan(&panel, &plan, n, steps, season);
     tide_fit_spec grid = spec_of(season), airline = grid;
     airline.arima.fixed = 1;
     airline.arima.q = 1;
     airline.arima.Q = grid.arima.D;
-    for (int i = 0; i < drivers; ++i) {
+    for (int i = 0; i < n_drivers; ++i) {
         if (only && strcmp(only, list[i]->name) != 0)
             continue;
-        double fixed = time_fit(list[i], &airline, &plan.tiles), all = time_fit(list[i], &grid, &plan.tiles);
+        double fixed = bench_fit_s(list[i], &airline, &plan.tiles, RANGE),
+               all = bench_fit_s(list[i], &grid, &plan.tiles, RANGE);
         printf("%-8s (0,1,1)(0,%d,%d)%d %8.1f us a series; the whole grid %10.1f us, %8.1f series/s\n",
                list[i]->name, airline.arima.D, airline.arima.Q, season, 1e6 * fixed / (double)n,
                1e6 * all / (double)n, (double)n / all);
     }
-    free(y);
     tide_plan_free(&plan);
     tide_panel_free(&panel);
 }

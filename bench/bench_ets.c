@@ -8,15 +8,8 @@
  * a series for each form alone and for all of them, in likelihood and in average mode, by processor time of this
  * thread, best of three. The series are synthetic: level, trend, multiplicative season and noise, no missing value,
  * the same on every machine. */
-#include "host/panel.h"
-#include "host/plan.h"
+#include "bench/bench.h"
 #include "kernels/ets_gauss.h"
-#include "kernels/results.h"
-
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 static const char *const form_names[TIDE_ETS_FORMS] = {
 #define TIDE_ETS_FORM(name, e, t, s) #name,
@@ -25,36 +18,7 @@ static const char *const form_names[TIDE_ETS_FORMS] = {
 };
 
 static double now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
-}
-
-static double unit(uint64_t a, uint64_t b) {
-    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
-}
-
-static double value_of(size_t i, int t, int season) {
-    uint64_t id = 17u + i;
-    double level = 100.0 * (1.0 + 0.01 * (unit(id, 1) - 0.3) * t);
-    double swing = 1.0 + 0.4 * (unit(id, 10u + (uint64_t)(t % season)) - 0.5);
-    double walk = 0.0;
-    for (int s = t > 24 ? t - 24 : 0; s <= t; ++s)
-        walk += unit(id, 1000u + (uint64_t)s) - 0.5;
-    return level * swing * (1.0 + 0.03 * walk) * (1.0 + 0.08 * (unit(id, 5000u + (uint64_t)t) - 0.5));
-}
-
-static void *grab(size_t bytes) {
-    void *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (!p) {
-        fputs("bench_ets: out of memory\n", stderr);
-        exit(1);
-    }
-    memset(p, 0, bytes);
-    return p;
+    return 1e9 * bench_cpu_s();
 }
 
 /* ---- parts of a fit, at this file's own lane width
@@ -151,10 +115,10 @@ static const struct {
 };
 
 static void time_parts(int steps, int season) {
-    double *y = grab(sizeof(double) * (size_t)steps * TIDE_TILE_WIDTH);
+    double *y = bench_grab(sizeof(double) * (size_t)steps * TIDE_TILE_WIDTH);
     for (int t = 0; t < steps; ++t)
         for (size_t k = 0; k < TIDE_TILE_WIDTH; ++k)
-            y[(size_t)t * TIDE_TILE_WIDTH + k] = value_of(k, t, season) / 128.0;
+            y[(size_t)t * TIDE_TILE_WIDTH + k] = bench_value(k, t, season) / 128.0;
     double peak = peak_fma();
     printf("parts, %d lanes, %d steps, period %d: ns per observation and series; share of the core's peak of %.2f "
            "FMA/ns\n",
@@ -182,7 +146,7 @@ static void time_parts(int steps, int season) {
             b.p.upper[i] = i == 3 ? 0.98 : 0.9999;
         }
         size_t m = (size_t)season;
-        double *block = grab(sizeof(double) * lanes * (1 + 3 * m + (size_t)steps * TIDE_ETS_TAPE_MAX));
+        double *block = bench_grab(sizeof(double) * lanes * (1 + 3 * m + (size_t)steps * TIDE_ETS_TAPE_MAX));
         double *n_obs = block, *fixed = block + lanes;
         b.p.n_obs = n_obs;
         b.p.fixed = b.p.relative = fixed;
@@ -194,7 +158,7 @@ static void time_parts(int steps, int season) {
         b.q.stride = lanes;
         b.q.round_limit = 1e9;
         double *room =
-            grab(sizeof(double) * lanes * (tide_boxqn_size(b.n, n_box) + tide_ets_columns_size(b.n, season)));
+            bench_grab(sizeof(double) * lanes * (tide_boxqn_size(b.n, n_box) + tide_ets_columns_size(b.n, season)));
         tide_ets_columns_place(&b.columns, tide_boxqn_place(&b.q, room), b.n, season, lanes);
         const double guess[4] = {0.3, 0.1, 0.1, 0.9};
         for (size_t k = 0; k < lanes; ++k) {
@@ -253,29 +217,8 @@ static void time_parts(int steps, int season) {
 #define RANGE 32 /* tiles at a time, as in host/backend_cpu.c */
 #endif
 
-static double time_fit(const tide_lane_driver *driver, const tide_fit_spec *spec, const tide_tiles *tiles) {
-    tide_results r;
-    memset(&r, 0, sizeof r);
-    r.n_series = tiles->n_series;
-    r.slots = spec->slots;
-    r.coef_rows = tide_coef_rows(spec);
-    r.state_rows = tide_state_rows(spec);
-    void *block = grab(tide_results_map(&r, NULL)),
-         *work = grab(driver->workspace_bytes(spec, tiles->rows[0], RANGE));
-    tide_results_map(&r, block);
-    double best = 1e30;
-    for (int repeat = 0; repeat < 3; ++repeat) {
-        double start = now_ns();
-        for (size_t t = 0; t < tiles->n_tiles; t += RANGE)
-            driver->fit_tiles(spec, tiles, t, tiles->n_tiles - t < RANGE ? tiles->n_tiles - t : RANGE, work,
-                              &r);
-        double spent = (now_ns() - start) / (double)tiles->n_series * 1e-3;
-        if (spent < best)
-            best = spent;
-    }
-    free(block);
-    free(work);
-    return best;
+static double us_a_series(const tide_lane_driver *driver, const tide_fit_spec *spec, const tide_tiles *tiles) {
+    return 1e6 * bench_fit_s(driver, spec, tiles, RANGE) / (double)tiles->n_series;
 }
 
 static void time_driver(const tide_lane_driver *driver, const tide_tiles *tiles, int season) {
@@ -299,11 +242,11 @@ static void time_driver(const tide_lane_driver *driver, const tide_tiles *tiles,
             spec.ets_forms = 1u << id;
             if (season < 2 && tide_ets_form_of(id).season != TIDE_NO)
                 continue;
-            printf(" %s %.1f", form_names[id], time_fit(driver, &spec, tiles));
+            printf(" %s %.1f", form_names[id], us_a_series(driver, &spec, tiles));
             fflush(stdout);
         }
         spec.ets_forms = (1u << TIDE_ETS_FORMS) - 1u;
-        double all = time_fit(driver, &spec, tiles);
+        double all = us_a_series(driver, &spec, tiles);
         printf("; all %.1f = %.0f series/s\n", all, 1e6 / all);
     }
 }
@@ -320,29 +263,11 @@ int main(int argc, char **argv) {
         return 0;
     tide_panel panel;
     tide_plan plan;
-    memset(&plan, 0, sizeof plan);
-    tide_panel_init(&panel);
-    double *y = grab(sizeof(double) * (size_t)steps);
-    for (size_t i = 0; i < (size_t)n; ++i) {
-        for (int t = 0; t < steps; ++t)
-            y[t] = value_of(i, t, season);
-        if (tide_panel_add(&panel, "x", 1, y, (size_t)steps, 0, steps - 1, NULL) != TIDE_OK)
-            return 1;
-    }
-    if (tide_plan_build(&plan, &panel, NULL) != TIDE_OK)
-        return 1;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        time_driver(&tide_lanes_avx512, &plan.tiles, season);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        time_driver(&tide_lanes_avx2, &plan.tiles, season);
-#endif
-    if (n <= 1024) {
-        time_driver(&tide_lanes_baseline, &plan.tiles, season);
-        time_driver(&tide_lanes_scalar, &plan.tiles, season);
-    }
-    free(y);
+    bench_plan(&panel, &plan, (size_t)n, steps, season);
+    const tide_lane_driver *list[4];
+    for (int i = drivers(list) - 1; i >= 0; --i)
+        if (n <= 1024 || i > 1) /* the narrow ones only for few series */
+            time_driver(list[i], &plan.tiles, season);
     tide_plan_free(&plan);
     tide_panel_free(&panel);
     return 0;

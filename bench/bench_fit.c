@@ -11,17 +11,10 @@
  * wall seconds of the best of N rounds (default 3, by the sum of the three): tiles from the panel, fit, forecasts of
  * H steps (default 12) with intervals of 80 and 95 %; cpu_s is the processor time of the same round's fit, all
  * threads. --members FILE gets a row for each member of each series: series,form,weight,criterion,loglik. */
+#include "bench/bench.h"
 #include "host/backend.h"
 #include "host/config.h"
-#include "host/panel.h"
-#include "host/plan.h"
-#include "kernels/results.h"
 #include "kernels/tide_fn.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 static const char *const form_names[TIDE_ETS_FORMS] = {
 #define TIDE_ETS_FORM(name, e, t, s) #name,
@@ -39,25 +32,8 @@ static void check(tide_status status, const tide_error *err) {
         stop(err->message);
 }
 
-static double seconds(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void *grab(size_t bytes) {
-    void *p = aligned_alloc(64, (bytes + 64) / 64 * 64);
-    if (!p)
-        stop("out of memory");
-    memset(p, 0, bytes);
-    return p;
-}
-
 static double unit(uint64_t a, uint64_t b) {
-    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+    return draw_unit(a, b, 0);
 }
 
 /* A level that wanders, with a slope, a multiplicative season and noise; some series have little season. */
@@ -113,7 +89,7 @@ static void read_file(tide_panel *panel, const char *path) {
 }
 
 static void synthesise(tide_panel *panel, size_t series, int steps, int season) {
-    double *y = (double *)grab(sizeof(double) * (size_t)steps);
+    double *y = (double *)bench_grab(sizeof(double) * (size_t)steps);
     for (size_t i = 0; i < series; ++i) {
         char id[32];
         snprintf(id, sizeof id, "%zu", i);
@@ -200,23 +176,23 @@ int main(int argc, char **argv) {
     r.slots = cfg.fit.slots;
     r.coef_rows = tide_coef_rows(&cfg.fit);
     r.state_rows = tide_state_rows(&cfg.fit);
-    void *block = grab(tide_results_map(&r, NULL));
+    void *block = bench_grab(tide_results_map(&r, NULL));
     tide_results_map(&r, block);
     size_t n = panel.n_series, steps = (size_t)ahead.horizon * n;
-    double *mean = (double *)grab(sizeof(double) * steps), *lo = (double *)grab(2 * sizeof(double) * steps),
-           *hi = (double *)grab(2 * sizeof(double) * steps);
-    uint64_t *key = (uint64_t *)grab(sizeof *key * n);
+    double *mean = (double *)bench_grab(sizeof(double) * steps), *lo = (double *)bench_grab(2 * sizeof(double) * steps),
+           *hi = (double *)bench_grab(2 * sizeof(double) * steps);
+    uint64_t *key = (uint64_t *)bench_grab(sizeof *key * n);
     tide_plan plan;
     memset(&plan, 0, sizeof plan);
     double best[4] = {1e30, 1e30, 1e30, 0.0};
     for (int round = 0; round < rounds; ++round) {
-        double t0 = seconds(CLOCK_MONOTONIC);
+        double t0 = bench_seconds(CLOCK_MONOTONIC);
         check(tide_plan_build(&plan, &panel, &err), &err);
-        double t1 = seconds(CLOCK_MONOTONIC), c1 = seconds(CLOCK_PROCESS_CPUTIME_ID);
+        double t1 = bench_seconds(CLOCK_MONOTONIC), c1 = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
         check(backend.fit(backend.self, &cfg.fit, &plan.tiles, &r, &err), &err);
-        double t2 = seconds(CLOCK_MONOTONIC), c2 = seconds(CLOCK_PROCESS_CPUTIME_ID);
+        double t2 = bench_seconds(CLOCK_MONOTONIC), c2 = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
         check(backend.forecast(backend.self, &ahead, &r, key, mean, lo, hi, &err), &err);
-        double t3 = seconds(CLOCK_MONOTONIC);
+        double t3 = bench_seconds(CLOCK_MONOTONIC);
         if (t3 - t0 < best[0] + best[1] + best[2]) {
             best[0] = t1 - t0;
             best[1] = t2 - t1;

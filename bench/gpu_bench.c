@@ -8,16 +8,10 @@
  * launches of one device batch on data that is already there, timed by device events: no copies at all.
  * "upload" and "download" time the copies alone. The least of R repeats after one to warm up. Exit code 8
  * without a GPU. */
+#include "bench/bench.h"
 #include "host/backend.h"
-#include "host/panel.h"
-#include "host/plan.h"
 #include "kernels/device_plan.h"
 #include "kernels/tide_fn.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 typedef struct settings {
     size_t series, cpu_series;
@@ -25,20 +19,11 @@ typedef struct settings {
 } settings;
 
 static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static uint64_t bits(uint64_t a, uint64_t b) {
-    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return z ^ z >> 31;
+    return bench_seconds(CLOCK_MONOTONIC);
 }
 
 static double unit(uint64_t a, uint64_t b) {
-    return (double)(bits(a, b) >> 11) * 0x1p-53;
+    return draw_unit(a, b, 0);
 }
 
 /* Retail-like: level over three orders of magnitude, trend, season of a fifth of the level, noise of a tenth.

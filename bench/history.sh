@@ -12,16 +12,9 @@
 # tests/with_postgres.sh runs on the same machine and takes its share of the processors.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-series=100000 days=200
-while (($#)); do
-    case $1 in
-    --series) series=$2; shift 2 ;;
-    --days) days=$2; shift 2 ;;
-    --print) RESULTS=$(mktemp); shift ;;
-    *) break ;;
-    esac
-done
-options=("$@")
+series=100000 days=200 print=0
+take_options series days print! -- "$@"
+if ((print)); then RESULTS=$(mktemp); fi
 ((${#options[@]})) || options=(--models naive)
 need_tidemill
 if [[ -z ${TIDE_TEST_PG_URL:-} ]]; then

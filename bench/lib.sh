@@ -3,7 +3,8 @@
 #   record BENCH CASE METRIC VALUE UNIT   appends a row to bench/results.csv ($RESULTS) and prints it
 #   measured FILE COMMAND...              runs the command; $seconds and $peak_mb (10^6 bytes, of it and its children)
 #                                         hold what it took; its output goes to FILE. Stops the bench when it fails.
-#   summary_seconds FILE STAGE            seconds busy of a stage, from the summary that `tidemill fit` prints
+#   take_options NAME... -- ARGUMENT...   --NAME VALUE among the arguments sets $NAME (--no-r: $no_r), for a NAME! --NAME alone
+#                                         sets it to 1; from the first other argument on they are left in ${options[@]}
 # Rows carry date, commit, machine, cores, memory, instruction set and compiler, so that figures of several machines and
 # times can stand side by side. README figures come from this file only (bench/check_readme.py).
 
@@ -41,6 +42,25 @@ PY
     fi
     read -r seconds peak_mb <"$out"
     rm -f "$out"
+}
+
+take_options() {
+    local -A known=()
+    local name
+    while [ "$1" != -- ]; do
+        known[--${1%!}]=${1//-/_}
+        shift
+    done
+    shift
+    while (($#)); do
+        name=${known[$1]:-}
+        case $name in
+        '') break ;;
+        *!) printf -v "${name%!}" 1; shift ;;
+        *) printf -v "$name" %s "$2"; shift 2 ;;
+        esac
+    done
+    options=("$@")
 }
 
 need_tidemill() {

@@ -10,14 +10,8 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 series=100000 days=200 rounds=3
-while (($#)); do
-    case $1 in
-    --series) series=$2; shift 2 ;;
-    --days) days=$2; shift 2 ;;
-    --rounds) rounds=$2; shift 2 ;;
-    *) echo "load.sh: unknown '$1'" >&2; exit 2 ;;
-    esac
-done
+take_options series days rounds -- "$@"
+((${#options[@]} == 0)) || { echo "load.sh: unknown '${options[0]}'" >&2; exit 2; }
 need_tidemill
 if [ -z "${TIDE_TEST_PG_URL:-}" ]; then
     export PG_EXTRA=${PG_EXTRA:-"-c shared_buffers=1GB -c max_wal_size=16GB"}

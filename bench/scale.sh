@@ -9,15 +9,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 sizes="100000 200000" sources="csv postgres" label=''
-while (($#)); do
-    case $1 in
-    --sizes) sizes=$2; shift 2 ;;
-    --sources) sources=$2; shift 2 ;;
-    --label) label=$2; shift 2 ;;
-    *) break ;;
-    esac
-done
-options=("$@")
+take_options sizes sources label -- "$@"
 need_tidemill
 if [[ $sources == *postgres* && -z ${TIDE_TEST_PG_URL:-} ]]; then
     exec "$root/tests/with_postgres.sh" "$0" --sizes "$sizes" --sources "$sources" --label "$label" "${options[@]}"

@@ -12,19 +12,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 series=20000 train='' test='' period=12 horizon=12 label=simulated rounds=3
-while (($#)); do
-    case $1 in
-    --series) series=$2 ;;
-    --train) train=$2 ;;
-    --test) test=$2 ;;
-    --period) period=$2 ;;
-    --horizon) horizon=$2 ;;
-    --label) label=$2 ;;
-    --rounds) rounds=$2 ;;
-    *) break ;;
-    esac
-    shift 2
-done
+take_options series train test period horizon label rounds -- "$@"
 need_tidemill
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -47,7 +35,7 @@ with (gzip.open(path, "rt") if path.endswith(".gz") else open(path)) as f, open(
         for r in group[: int(len(group) / 1.05)]:
             out.write(f"{r['unique_id']},{r['ds']},{r['y']}\n")
 PY
-options=(--freq "$freq" --season "$period" --jobs 1 --quiet "$@")
+options=(--freq "$freq" --season "$period" --jobs 1 --quiet "${options[@]}")
 TIMEFORMAT=%U
 least() { # least FILE ARGUMENTS...: $cpu = least processor seconds of the rounds of `tidemill fit FILE ...`
     local round now

@@ -52,6 +52,10 @@ typedef struct tide_cli_args {
 tide_status tide_cli_parse(const tide_cli_command *command, const tide_cli_flag *own, int argc, char **argv,
                            tide_cli_args *args, tide_error *err);
 void tide_cli_args_free(tide_cli_args *args, const tide_cli_flag *own);
+/* The positional argument becomes the configuration's source; TIDE_USAGE when neither names one. */
+tide_status tide_cli_take_source(tide_cli_args *args, tide_error *err);
+/* *which: the number, from 0 on, of `word` among the words ("text, csv, json"); TIDE_USAGE names flag and words. */
+tide_status tide_cli_choose(const char *flag, const char *word, const char *words, int *which, tide_error *err);
 /* The nearest of n words, or NULL when none is near. */
 const char *tide_cli_nearest(const char *word, const char *const *words, size_t n);
 
@@ -67,8 +71,10 @@ typedef struct tide_cli_progress {
     double last_line_s;
 } tide_cli_progress;
 tide_observer tide_cli_observer(tide_cli_progress *progress, int quiet);
-/* The report: on stderr unless quiet, and as JSON into the file `path` unless NULL ("-" = stdout). */
-tide_status tide_cli_show_report(const tide_report *report, int quiet, const char *path, tide_error *err);
+/* Ends the progress of a run that came to `status`, and shows the report of one that succeeded: on stderr unless quiet, and
+ * as JSON into the file `path` unless NULL ("-" = stdout). Returns status, or why the report could not be written. */
+tide_status tide_cli_finish(const tide_cli_progress *progress, tide_status status, const tide_report *report, int quiet,
+                            const char *path, tide_error *err);
 
 /* --- forecasts as CSV or JSON ----------------------------------------------------------------------------------- */
 typedef struct tide_cli_output {

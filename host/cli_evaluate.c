@@ -101,14 +101,11 @@ static tide_status evaluate(tide_config *cfg, const asked *a, tide_evaluate_form
     const tide_evaluate_job job = {
         .store = a->store, .by_origin = a->by_origin, .row = a->output ? put_row : NULL, .row_self = &r};
     tide_status status = tide_evaluate_run(cfg, &job, &observer, report, &e, err);
-    if (progress.drawn)
-        fputs("\n", stderr);
     if (!status)
         status = close_rows(&r, err);
     else if (r.f)
         fclose(r.f);
-    if (!status)
-        status = tide_cli_show_report(report, a->quiet, a->report, err);
+    status = tide_cli_finish(&progress, status, report, a->quiet, a->report, err);
     if (!status)
         tide_evaluation_print(stdout, tide_evaluator_report(e), format, a->by_step);
     tide_evaluator_destroy(e);
@@ -116,7 +113,6 @@ static tide_status evaluate(tide_config *cfg, const asked *a, tide_evaluate_form
 }
 
 static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
-    static const char *const formats[] = {"text", "csv", "json"};
     asked a = {.format = "text"};
     int format = 0;
     const tide_cli_flag own[] = {
@@ -134,15 +130,10 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
     if (status || args.helped)
         goto done;
-    while (format <= TIDE_EVALUATE_JSON && strcmp(a.format, formats[format]) != 0)
-        ++format;
-    if (args.argument)
-        status = tide_config_set(&args.cfg, "source.path", args.argument, err);
-    if (!status && !args.cfg.source.path)
-        status = tide_fail(err, TIDE_USAGE, "which SOURCE? (see --help)");
-    else if (!status && format > TIDE_EVALUATE_JSON)
-        status = tide_fail(err, TIDE_USAGE, "--format: '%.60s' is not one of text, csv, json", a.format);
-    else if (!status && a.by_origin && !a.output)
+    status = tide_cli_take_source(&args, err);
+    if (!status)
+        status = tide_cli_choose("format", a.format, "text, csv, json", &format, err);
+    if (!status && a.by_origin && !a.output)
         status = tide_fail(err, TIDE_USAGE, "--by-origin needs --output FILE");
     else if (!status && a.output && strcmp(a.output, "-") == 0)
         status = tide_fail(err, TIDE_USAGE, "--output: a file; the summary goes to standard output");

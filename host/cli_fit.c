@@ -25,10 +25,7 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
     if (status || args.helped)
         goto done;
-    if (args.argument)
-        status = tide_config_set(&args.cfg, "source.path", args.argument, err);
-    if (!status && !args.cfg.source.path)
-        status = tide_fail(err, TIDE_USAGE, "which SOURCE? (see --help)");
+    status = tide_cli_take_source(&args, err);
     if (!status && !args.cfg.store.dir)
         status = tide_fail(err, TIDE_USAGE, "--store DIR is needed");
     if (!status && !w.url && (w.table || w.parameters || w.replace_rows))
@@ -48,10 +45,7 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     }
     tide_observer observer = tide_cli_observer(&progress, quiet);
     status = tide_fit_run(&args.cfg, NULL, &observer, report, err);
-    if (progress.drawn)
-        fputs("\n", stderr);
-    if (!status)
-        status = tide_cli_show_report(report, quiet, report_path, err);
+    status = tide_cli_finish(&progress, status, report, quiet, report_path, err);
     w.quiet = quiet;
     free(args.cfg.arima.regressors); /* the generation has them */
     args.cfg.arima.regressors = NULL;

@@ -213,20 +213,14 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
     if (status || args.helped)
         goto done;
-    if (args.argument)
-        status = tide_config_set(&args.cfg, "source.path", args.argument, err);
-    if (!status && !args.cfg.source.path)
-        status = tide_fail(err, TIDE_USAGE, "which SOURCE? (see --help)");
+    status = tide_cli_take_source(&args, err);
     if (!status && !report)
         status = tide_fail(err, TIDE_MEMORY, "out of memory");
     if (status)
         goto done;
     tide_observer observer = tide_cli_observer(&progress, quiet);
     status = forecast(&args.cfg, output, &observer, report, err);
-    if (progress.drawn)
-        fputs("\n", stderr);
-    if (!status)
-        status = tide_cli_show_report(report, quiet, report_path, err);
+    status = tide_cli_finish(&progress, status, report, quiet, report_path, err);
 done:
     free(report);
     tide_cli_args_free(&args, own);

@@ -141,7 +141,7 @@ static tide_status show_ids(tide_history_file *f, const tide_cli_list *ids, show
 static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
     tide_cli_list ids = {NULL, 0};
     const char *format = "text";
-    int verify = 0;
+    int verify = 0, csv = 0;
     const tide_cli_flag own[] = {
         {"id", TIDE_CLI_LIST, &ids, "ID", "show this series; may be given several times"},
         {"format", TIDE_CLI_TEXT, &format, "NAME", "text, or csv: a line a row, unique_id,ds,y [text]"},
@@ -152,11 +152,10 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
     if (status || args.helped)
         goto done;
-    int csv = strcmp(format, "csv") == 0;
     if (!args.argument)
         status = tide_fail(err, TIDE_USAGE, "which FILE? (see --help)");
-    else if (!csv && strcmp(format, "text") != 0)
-        status = tide_fail(err, TIDE_USAGE, "--format: '%.60s' is not one of text, csv", format);
+    else
+        status = tide_cli_choose("format", format, "text, csv", &csv, err);
     if (!status)
         status = tide_history_map(args.argument, &f, err);
     if (status == TIDE_NOT_FOUND)

@@ -248,12 +248,11 @@ static tide_status csv_coefs(const tide_xreg_table *x, const tide_member *m, tid
         fprintf(f, "%s%s=", r ? ";" : "", coef_name(x, m, r));
         tide_cli_put_number(f, m->coef[r], 0);
     }
-    int bad = ferror(f);
-    bad |= fclose(f);
-    if (!bad)
-        tide_cli_put_csv(stdout, text, size);
+    if (!tide_close_text(f, &text))
+        return tide_fail(err, TIDE_MEMORY, "out of memory");
+    tide_cli_put_csv(stdout, text, size);
     free(text);
-    return bad ? tide_fail(err, TIDE_MEMORY, "out of memory") : TIDE_OK;
+    return TIDE_OK;
 }
 
 /* A row a member; a series without members has one row, its member's columns empty. */
@@ -299,7 +298,7 @@ static tide_status csv_series(const tide_store *store, const tide_store_info *in
     return TIDE_OK;
 }
 
-typedef enum inspect_format { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON } inspect_format;
+enum { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
 
 /* What is looked at. */
 typedef struct inspection {
@@ -308,7 +307,7 @@ typedef struct inspection {
     tide_store_info info;
     tide_xreg_table xreg;
     tide_generations generations;
-    inspect_format format;
+    int format; /* FORMAT_TEXT ... */
 } inspection;
 
 static tide_status show_ids(const inspection *in, const tide_cli_list *ids, tide_error *err) {
@@ -375,7 +374,6 @@ static tide_status show_all(const inspection *in, tide_error *err) {
 
 static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
     tide_cli_list ids = {NULL, 0};
-    static const char *const formats[] = {"text", "csv", "json"};
     const char *format = "text";
     int verify = 0;
     const tide_cli_flag own[] = {
@@ -388,13 +386,11 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
     if (status || args.helped)
         goto done;
-    while (in.format <= FORMAT_JSON && strcmp(format, formats[in.format]) != 0)
-        ++in.format;
     in.path = args.argument;
     if (!args.argument)
         status = tide_fail(err, TIDE_USAGE, "which STORE? (see --help)");
-    else if (in.format > FORMAT_JSON)
-        status = tide_fail(err, TIDE_USAGE, "--format: '%.60s' is not one of text, csv, json", format);
+    else
+        status = tide_cli_choose("format", format, "text, csv, json", &in.format, err);
     if (!status)
         status = tide_store_open(args.argument, verify ? TIDE_VERIFY_ALL : TIDE_VERIFY_TOUCHED, &in.store, err);
     if (!status)

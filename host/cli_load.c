@@ -99,10 +99,7 @@ typedef struct wishes { /* flags of load's own */
 
 static tide_status check(tide_cli_args *args, wishes *w, tide_error *err) {
     tide_config *cfg = &args->cfg;
-    if (args->argument)
-        TIDE_TRY(tide_config_set(cfg, "source.path", args->argument, err));
-    if (!cfg->source.path)
-        return tide_fail(err, TIDE_USAGE, "which SOURCE? (see --help)");
+    TIDE_TRY(tide_cli_take_source(args, err));
     if (!w->output || !tide_postgres_is_url(w->output))
         return tide_fail(err, TIDE_USAGE, "--output postgresql://... is needed");
     if (!w->load.table)
@@ -117,17 +114,12 @@ static tide_status check(tide_cli_args *args, wishes *w, tide_error *err) {
         return tide_fail(err, TIDE_USAGE, "give one of --source-table and --source-query");
     if (w->freq)
         TIDE_TRY(tide_config_set(cfg, "freq", w->freq, err));
-    static const char *const policy[] = {"error", "first", "last"};
-    int found = -1;
-    for (int i = 0; w->duplicates && i < 3; ++i)
-        if (strcmp(w->duplicates, policy[i]) == 0)
-            found = i;
-    if (w->duplicates && found < 0)
-        return tide_fail(err, TIDE_USAGE, "--on-duplicate: '%.60s' is not one of error, first, last", w->duplicates);
-    w->load.duplicates = found < 0 ? TIDE_LOAD_DUPLICATES_ERROR : (tide_load_duplicates)found;
-    w->load.skip_bad_rows = w->bad_rows && strcmp(w->bad_rows, "skip") == 0;
-    if (w->bad_rows && !w->load.skip_bad_rows && strcmp(w->bad_rows, "error") != 0)
-        return tide_fail(err, TIDE_USAGE, "--on-bad-row: '%.60s' is not one of error, skip", w->bad_rows);
+    int duplicates = TIDE_LOAD_DUPLICATES_ERROR;
+    if (w->duplicates)
+        TIDE_TRY(tide_cli_choose("on-duplicate", w->duplicates, "error, first, last", &duplicates, err));
+    w->load.duplicates = (tide_load_duplicates)duplicates;
+    if (w->bad_rows)
+        TIDE_TRY(tide_cli_choose("on-bad-row", w->bad_rows, "error, skip", &w->load.skip_bad_rows, err));
     if (w->lock_timeout > 604800)
         return tide_fail(err, TIDE_USAGE, "--lock-timeout: at most 604800 seconds");
     w->load.url = w->output;

@@ -274,3 +274,23 @@ void tide_cli_args_free(tide_cli_args *args, const tide_cli_flag *own) {
             free(((tide_cli_list *)own->target)->item);
     tide_config_free(&args->cfg);
 }
+
+tide_status tide_cli_take_source(tide_cli_args *args, tide_error *err) {
+    if (args->argument)
+        TIDE_TRY(tide_config_set(&args->cfg, "source.path", args->argument, err));
+    return args->cfg.source.path ? TIDE_OK : tide_fail(err, TIDE_USAGE, "which SOURCE? (see --help)");
+}
+
+tide_status tide_cli_choose(const char *flag, const char *word, const char *words, int *which, tide_error *err) {
+    const char *at = words;
+    for (int i = 0; *at; ++i) {
+        size_t n = strcspn(at, ",");
+        if (strlen(word) == n && strncmp(word, at, n) == 0) {
+            *which = i;
+            return TIDE_OK;
+        }
+        at += n;
+        at += strspn(at, ", ");
+    }
+    return tide_fail(err, TIDE_USAGE, "--%s: '%.60s' is not one of %s", flag, word, words);
+}

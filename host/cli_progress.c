@@ -65,8 +65,12 @@ tide_observer tide_cli_observer(tide_cli_progress *p, int quiet) {
     return (tide_observer){.self = p, .message = message, .progress = progress, .stop = tide_cli_stopped, .stuck = tide_cli_stuck};
 }
 
-tide_status tide_cli_show_report(const tide_report *report, int quiet, const char *path, tide_error *err) {
-    tide_status status = TIDE_OK;
+tide_status tide_cli_finish(const tide_cli_progress *progress, tide_status status, const tide_report *report, int quiet,
+                            const char *path, tide_error *err) {
+    if (progress->drawn)
+        fputs("\n", stderr);
+    if (status)
+        return status;
     if (!quiet) {
         char *text = tide_report_text(report);
         if (!text)

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum format { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON } format;
+enum { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
 
 typedef struct listing {
-    format format;
+    int format; /* FORMAT_TEXT ... */
     int whole; /* one run, all of it */
     uint64_t shown;
 } listing;
@@ -113,7 +113,6 @@ static tide_status show(void *context, const tide_run_row *row, tide_error *err)
 }
 
 static tide_status run(const tide_cli_command *self, int argc, char **argv, tide_error *err) {
-    static const char *const formats[] = {"text", "csv", "json"};
     const char *run_id = NULL, *name = "text";
     listing l = {FORMAT_TEXT, 0, 0};
     uint64_t n = 0;
@@ -126,13 +125,11 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
     if (status || args.helped)
         goto done;
-    while (l.format <= FORMAT_JSON && strcmp(name, formats[l.format]) != 0)
-        ++l.format;
     l.whole = run_id != NULL;
     if (!args.argument)
         status = tide_fail(err, TIDE_USAGE, "which STORE? (see --help)");
-    else if (l.format > FORMAT_JSON)
-        status = tide_fail(err, TIDE_USAGE, "--format: '%.60s' is not one of text, csv, json", name);
+    else
+        status = tide_cli_choose("format", name, "text, csv, json", &l.format, err);
     if (!status)
         status = tide_runs_open_existing(args.argument, &runs, err);
     if (status)

@@ -48,11 +48,8 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
     tide_status status = tide_cli_parse(self, own, argc, argv, &args, err);
     if (status || args.helped)
         goto done;
-    if (args.argument)
-        status = tide_config_set(&args.cfg, "source.path", args.argument, err);
-    if (!status && !args.cfg.source.path)
-        status = tide_fail(err, TIDE_USAGE, "which SOURCE? (see --help)");
-    else if (!status && !args.cfg.store.dir)
+    status = tide_cli_take_source(&args, err);
+    if (!status && !args.cfg.store.dir)
         status = tide_fail(err, TIDE_USAGE, "--store DIR is needed");
     else if (!status && !w.url != !w.table)
         status = tide_fail(err, TIDE_USAGE, "--write-back URL and --write-table TABLE go together");
@@ -66,10 +63,7 @@ static tide_status run(const tide_cli_command *self, int argc, char **argv, tide
         goto done;
     tide_observer observer = tide_cli_observer(&progress, quiet);
     status = tide_update_run(&args.cfg, &observer, report, &summary, err);
-    if (progress.drawn)
-        fputs("\n", stderr);
-    if (!status)
-        status = tide_cli_show_report(report, 1, report_path, err);
+    status = tide_cli_finish(&progress, status, report, 1, report_path, err);
     if (!status && !quiet)
         put_summary(&summary);
     w.quiet = quiet;

@@ -3,11 +3,11 @@
  * configs/schema.json and configs/default.json are the output of these (tidemill --schema, tidemill
  * --defaults); a test compares them byte for byte. */
 #include "host/config.h"
+#include "host/text.h"
 #include "host/tidemill.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void put(FILE *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -145,15 +145,6 @@ static void put_value_key(FILE *f, const tide_config *cfg, const tide_config_key
     put(f, "\"%s\": %s", name, tide_config_value_json(cfg, key, value, sizeof value) < 0 ? "null" : value);
 }
 
-static char *finish(FILE *f, char **text) {
-    int bad = ferror(f);
-    if (fclose(f) || bad) {
-        free(*text);
-        return NULL;
-    }
-    return *text;
-}
-
 char *tide_config_schema(void) {
     char *text = NULL;
     size_t size = 0;
@@ -172,7 +163,7 @@ char *tide_config_schema(void) {
     put_keys(f, &cfg, 1, put_schema_key);
     fputs("\n  }\n}\n", f);
     tide_config_free(&cfg);
-    return finish(f, &text);
+    return tide_close_text(f, &text);
 }
 
 static int decides_results(const char *path) {
@@ -200,7 +191,7 @@ char *tide_config_identity(const tide_config *cfg) {
             put(f, "%s=%s\n", key->path,
                 tide_config_value_json(cfg, key, value, sizeof value) < 0 ? "?" : value);
     }
-    return finish(f, &text);
+    return tide_close_text(f, &text);
 }
 
 char *tide_config_dump(const tide_config *cfg) {
@@ -212,5 +203,5 @@ char *tide_config_dump(const tide_config *cfg) {
     fputs("{", f);
     put_keys(f, cfg, 0, put_value_key);
     fputs("\n}\n", f);
-    return finish(f, &text);
+    return tide_close_text(f, &text);
 }

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const outcome_names[] = {
@@ -296,12 +295,7 @@ static char *printed(const tide_report *r, void (*put)(FILE *, const tide_report
     if (!f)
         return NULL;
     put(f, r);
-    int bad = ferror(f);
-    if (fclose(f) || bad) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return tide_close_text(f, &text);
 }
 
 /* null for a run without a history. */

@@ -161,3 +161,12 @@ void tide_put_json(FILE *f, const char *bytes, size_t n) {
     }
     putc('"', f);
 }
+
+char *tide_close_text(FILE *f, char **text) {
+    int bad = ferror(f);
+    if (fclose(f) || bad) {
+        free(*text);
+        *text = NULL;
+    }
+    return *text;
+}

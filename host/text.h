@@ -17,4 +17,7 @@ size_t tide_utf8_length(const unsigned char *s, size_t n);
  * surrogateescape turns back into the bytes; control bytes and DEL become \u00XX. */
 void tide_put_json(FILE *f, const char *bytes, size_t n);
 
+/* Closes f, which open_memstream(text, ...) opened: the malloc'd text, or NULL (and nothing to free) when memory was short. */
+char *tide_close_text(FILE *f, char **text);
+
 #endif

@@ -93,12 +93,7 @@ static char *make_identity(const tide_history *h, tide_ds_kind kind) {
     put_line(f, "intake.infinite", policy_name(cfg->intake.infinite));
     snprintf(buffer, sizeof buffer, "%zu", cfg->intake.max_length);
     put_line(f, "intake.max_length", buffer);
-    int bad = ferror(f);
-    if (fclose(f) || bad) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return tide_close_text(f, &text);
 }
 
 /* The first line of two identities that differs, as a message. */

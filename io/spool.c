@@ -12,40 +12,28 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-int tide_pwrite_all(int fd, const void *bytes, size_t n, uint64_t at) {
-    const unsigned char *p = bytes;
-    while (n > 0) {
-        ssize_t done = pwrite(fd, p, n, (off_t)at);
+/* Reads into `out`, or, with `out` NULL, writes `bytes`. */
+static int move_all(int fd, const unsigned char *bytes, unsigned char *out, size_t n, uint64_t at) {
+    for (size_t moved = 0; moved < n;) {
+        off_t from = (off_t)(at + moved);
+        ssize_t done = out ? pread(fd, out + moved, n - moved, from) : pwrite(fd, bytes + moved, n - moved, from);
         if (done < 0 && errno == EINTR)
             continue;
-        if (done <= 0) {
-            if (done == 0)
-                errno = EIO;
+        if (done == 0)
+            errno = EIO;
+        if (done <= 0)
             return -1;
-        }
-        p += done;
-        n -= (size_t)done;
-        at += (uint64_t)done;
+        moved += (size_t)done;
     }
     return 0;
 }
 
+int tide_pwrite_all(int fd, const void *bytes, size_t n, uint64_t at) {
+    return move_all(fd, bytes, NULL, n, at);
+}
+
 int tide_pread_all(int fd, void *out, size_t n, uint64_t at) {
-    unsigned char *p = out;
-    while (n > 0) {
-        ssize_t done = pread(fd, p, n, (off_t)at);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0) {
-            if (done == 0)
-                errno = EIO;
-            return -1;
-        }
-        p += done;
-        n -= (size_t)done;
-        at += (uint64_t)done;
-    }
-    return 0;
+    return move_all(fd, NULL, out, n, at);
 }
 
 tide_status tide_spool_open(tide_spool *spool, int dir_fd, const char *name, tide_error *err) {

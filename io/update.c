@@ -279,10 +279,5 @@ char *tide_update_json(const tide_update_summary *s) {
     for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i)
         fprintf(f, "%s\"%s\": %llu", i ? ", " : "{", counts[i].name, (unsigned long long)counts[i].n);
     fputs("}", f);
-    int bad = ferror(f);
-    if (fclose(f) || bad) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return tide_close_text(f, &text);
 }

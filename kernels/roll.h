@@ -207,9 +207,4 @@ TIDE_FN int tide_roll_with(int family, uint32_t form, int season, double scale, 
     return tide_smoother_of(&v, season, &s) ? tide_roll_smoother(&s, family, scale, y, n, state) : 0;
 }
 
-TIDE_FN int tide_roll_member(int family, uint32_t form, int season, double scale, const double *y, int n, double *coef,
-                             double *state, double *scratch) {
-    return tide_roll_with(family, form, season, scale, NULL, 0, 0, y, n, coef, state, scratch);
-}
-
 #endif

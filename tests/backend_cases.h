@@ -11,6 +11,7 @@
 #include "host/plan.h"
 #include "kernels/results.h"
 #include "kernels/tide_fn.h"
+#include "tests/draw.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -61,15 +62,12 @@ static const backend_case backend_cases[] = {
 /* clang-format on */
 enum { BACKEND_CASES = sizeof backend_cases / sizeof backend_cases[0] };
 
-static inline uint64_t case_bits(uint64_t a, uint64_t b) { /* splitmix64 of two counters */
-    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull + 0x1234567ull;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return z ^ z >> 31;
+static inline uint64_t case_bits(uint64_t a, uint64_t b) {
+    return draw_bits(a, b, 0x1234567);
 }
 
 static inline double case_unit(uint64_t a, uint64_t b) {
-    return (double)(case_bits(a, b) >> 11) * 0x1p-53;
+    return draw_unit(a, b, 0x1234567);
 }
 
 /* Sum of four uniforms, centred: near enough to normal, and free of libm. */

@@ -7,44 +7,10 @@
 # A good store is made first; after every failing run CURRENT and all its forecasts must be what they were. Sanitizer
 # reports and signals count as failures whatever a case expects.
 set -uo pipefail
+suite=faults
 cd "$(dirname "$0")/.."
-build=${1:-build}
-tidemill=$(cd "$build" && pwd)/tidemill
-work=$(mktemp -d)
-mounted=''
-cleanup() {
-    [ -z "$mounted" ] || umount "$mounted" 2>/dev/null
-    rm -rf "$work"
-}
-trap cleanup EXIT
-status=0
-ok() { echo "ok faults: $1"; }
-bad() {
-    echo "not ok faults: $1"
-    shift
-    printf '    %s\n' "$@" | head -8
-    status=1
-}
-skip() { echo "skip faults: $1"; }
-
-# ends CODE REGEX FACT COMMAND...: runs the command and checks exit code and messages. stdout is left in $work/out, stderr in
-# $work/err. For a failure (CODE > 0) stderr must hold exactly one "tidemill: ..." line that matches REGEX.
-ends() {
-    local code=$1 regex=$2 fact=$3 rc=0
-    shift 3
-    timeout 120 "$@" >"$work/out" 2>"$work/err" </dev/null || rc=$?
-    if grep -qE 'Sanitizer|runtime error:' "$work/err"; then
-        bad "$fact: a sanitizer complains" "$(grep -E 'Sanitizer|runtime error:' "$work/err" | head -3)"
-    elif [[ ! $rc =~ ^($code)$ ]]; then
-        bad "$fact: ended with $rc, not $code" "$(tail -n 3 "$work/err")"
-    elif ! grep -qE "$regex" "$work/err" "$work/out"; then
-        bad "$fact: no message like /$regex/" "$(tail -n 5 "$work/err")"
-    else
-        ok "$fact"
-        return 0
-    fi
-    return 1
-}
+. tests/lib.sh
+enter "$@"
 fit() { "$tidemill" fit "$@"; }
 intact() { # intact FACT: the good store serves what it served
     local now
@@ -298,5 +264,5 @@ else
 fi
 
 # --- killed at random moments
-if TIDEMILL=$tidemill bench/kill_test.sh 6 600 >"$work/out" 2>&1; then cat "$work/out"; else bad "kill -9" "$(cat "$work/out")"; fi
+if TIDEMILL=$tidemill "$root/bench/kill_test.sh" 6 600 >"$work/out" 2>&1; then cat "$work/out"; else bad "kill -9" "$(cat "$work/out")"; fi
 exit $status

@@ -6,26 +6,12 @@
 #
 # usage: tests/faults_runs.sh [BUILD_DIR] [ROUNDS]      the PostgreSQL parts need an installed server, not a running one
 set -uo pipefail
+suite=faults_runs
 cd "$(dirname "$0")/.."
-root=$PWD
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-rounds=${2:-${TIDE_FAULT_ROUNDS:-4}}
-work=$(mktemp -d)
-mounted='' server=''
-cleanup() {
-    [ -z "$mounted" ] || umount "$mounted" 2>/dev/null
-    [ -z "$server" ] || "$root/tests/postgres.sh" stop "$server"
-    rm -rf "$work"
-}
-trap cleanup EXIT
-cd "$work"
-status=0
-ok() { echo "ok faults_runs: $1"; }
-bad() {
-    echo "not ok faults_runs: $1"
-    tail -n 4 log 2>/dev/null | sed 's/^/    /'
-    status=1
-}
+. tests/lib.sh
+enter "$@"
+trap '[ -z "$server" ] || "$root/tests/postgres.sh" stop "$server"; leave' EXIT
+rounds=${2:-${TIDE_FAULT_ROUNDS:-4}} server='' log=log
 RANDOM=20261125
 options=(--freq M --batch-series 40 --jobs 2)
 fit() { "$tidemill" fit "$1" --store "$2" "${options[@]}" "${@:3}"; }
@@ -225,7 +211,7 @@ if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=64m tmpfs small 2
     fi
     umount small && mounted=''
 else
-    echo "skip faults_runs: full disks: no right to mount a small file system"
+    skip "full disks: no right to mount a small file system"
 fi
 
 # --- two writers: the second stops at once, names the first, and does not touch what that has finished
@@ -240,7 +226,11 @@ for ((k = 0; k < rounds; k++)); do
     [ $rc = 9 ] && grep -q "process $holder on" out && busy=$((busy + 1))
 done
 [ $busy = "$rounds" ] && ok "$rounds second writers stop at once with 9 and name the first" || { cat out >>log; bad "second writers: $busy of $rounds stopped with 9 and named the first"; }
-"$tidemill" runs store --format csv >runs.csv 2>out
+for ((k = 0; k < 50; k++)); do # its row is written soon after its journal is begun
+    "$tidemill" runs store --format csv >runs.csv 2>out
+    tail -1 runs.csv | grep -q '^running,' && break
+    sleep 0.1
+done
 tail -1 runs.csv | grep -q '^running,' && ok "a run at work is listed as running" || bad "a run at work is listed as running"
 kill -INT $holder
 wait $holder
@@ -307,6 +297,6 @@ if url=$("$root/tests/postgres.sh" start "$server" 2>log) && data "$series" 2 "$
     done
     if [ $went_on -gt 0 ]; then ok "$crashes crashes of the server in $((k - 1)) runs: exit 5, the old one serves, --resume gives the same bits ($went_on went on in the middle)"; else bad "of $crashes crashes of the server none met a run in the middle"; fi
 else
-    echo "skip faults_runs: PostgreSQL: no server could be started here"
+    skip "PostgreSQL: no server could be started here"
 fi
 exit $status

@@ -96,4 +96,18 @@ static inline int golden_series(const char *name, double *y, int most, int *peri
     return n;
 }
 
+/* Moves the longest stretch without a missing value, which is all that R fits, to the front of y; its length. */
+static inline int golden_longest_stretch(double *y, int n) {
+    int best = 0, from = 0;
+    for (int i = 0, run = 0; i < n; ++i) {
+        run = isnan(y[i]) ? 0 : run + 1;
+        if (run > best) {
+            best = run;
+            from = i + 1 - run;
+        }
+    }
+    memmove(y, y + from, sizeof *y * (size_t)best);
+    return best;
+}
+
 #endif

@@ -4,20 +4,14 @@
 #
 # usage: tests/postgres_tls.sh [BUILD_DIR]
 set -uo pipefail
+suite=postgres_tls
 cd "$(dirname "$0")/.."
+. tests/lib.sh
 read=$(cd "${1:-build}" && pwd)/bench_postgres
 work=$(mktemp -d /tmp/tide-tls.XXXXXX)
 chmod 711 "$work"
 trap 'tests/postgres.sh stop "$work/db"; rm -rf "$work"' EXIT
-status=0
-ok() { echo "ok postgres_tls: $1"; }
-bad() {
-    echo "not ok postgres_tls: $1"
-    shift
-    printf '    %s\n' "$@" | head -6
-    status=1
-}
-command -v openssl >/dev/null || { echo "skip postgres_tls: no openssl"; exit 0; }
+command -v openssl >/dev/null || { skip "no openssl"; exit 0; }
 authority() { openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -keyout "$work/$1.key" -out "$work/$1.crt" 2>/dev/null; }
 authority right && authority wrong
 openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout "$work/server.key" -out "$work/server.csr" 2>/dev/null
@@ -29,7 +23,7 @@ chmod 644 "$work"/*.crt
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 if ! socket_url=$(PG_EXTRA="-c ssl=on -c ssl_cert_file=$work/server.crt -c ssl_key_file=$work/server.key -c listen_addresses=127.0.0.1 -c port=$port" \
     tests/postgres.sh start "$work/db" 2>"$work/start"); then
-    echo "skip postgres_tls: no PostgreSQL with TLS could be started: $(tail -1 "$work/start")"
+    skip "no PostgreSQL with TLS could be started: $(tail -1 "$work/start")"
     exit 0
 fi
 psql -qAtX "$socket_url&port=$port" -c "CREATE TABLE t AS SELECT n / 100 AS unique_id, n % 100 AS ds, n::float8 AS y FROM generate_series(0, 99999) n; ANALYZE"

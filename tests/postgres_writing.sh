@@ -8,25 +8,21 @@
 # It starts a server of its own, since it crashes it: a backend that dies by SIGKILL takes all others down, and the server
 # recovers from its log as after a power cut. A full disk of the server is not tried.
 set -uo pipefail
+suite=writing
 cd "$(dirname "$0")/.."
+. tests/lib.sh
 root=$PWD
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 rounds=${2:-${TIDE_FAULT_ROUNDS:-4}}
 work=$(mktemp -d)
 trap '"$root/tests/postgres.sh" stop "$work/server"; rm -rf "$work"' EXIT
 chmod 755 "$work"
-status=0
-ok() { echo "ok writing: $1"; }
-bad() {
-    echo "not ok writing: $1"
-    tail -n 4 "$work/log" 2>/dev/null | sed 's/^/    /'
-    status=1
-}
-if ! command -v psql >/dev/null || ! url=$("$root/tests/postgres.sh" start "$work/server" 2>"$work/log"); then
-    echo "skip writing: no PostgreSQL to start and crash: $(head -1 "$work/log" 2>/dev/null)"
+log=$work/log
+if ! command -v psql >/dev/null || ! url=$("$root/tests/postgres.sh" start "$work/server" 2>"$log"); then
+    skip "no PostgreSQL to start and crash: $(head -1 "$log" 2>/dev/null)"
     exit 0
 fi
-q() { psql "$url" -qAtX -v ON_ERROR_STOP=1 -c "SET client_min_messages = error" -c "$1" 2>>"$work/log"; }
+q() { psql "$url" -qAtX -v ON_ERROR_STOP=1 -c "SET client_min_messages = error" -c "$1" 2>>"$log"; }
 RANDOM=20260301
 mine="FROM pg_stat_activity WHERE application_name = 'tidemill'"
 # Sleeps a random part of so many microseconds.
@@ -66,7 +62,7 @@ slowly() { # the second file with a pause in it, so that COPY lasts
     tail -n +20001 "$work/b.csv"
 }
 start() { # in the background, as process $victim itself
-    (exec "$tidemill" "${command[@]}" < <(slowly)) >"$work/log" 2>&1 &
+    (exec "$tidemill" "${command[@]}" < <(slowly)) >"$log" 2>&1 &
     victim=$!
 }
 # fault KIND: does harm to a running command.
@@ -96,7 +92,7 @@ tried() {
         fault "$@" || { failed="round $round: the server does not settle"; break; }
         now=$(state)
         case $now in old) old=$((old + 1)) ;; new) new=$((new + 1)) ;; *) failed="round $round: $now"; break ;; esac
-        "$tidemill" "${command[@]}" <"$work/b.csv" >"$work/log" 2>&1 || { failed="round $round: the next run ends with $?"; break; }
+        "$tidemill" "${command[@]}" <"$work/b.csv" >"$log" 2>&1 || { failed="round $round: the next run ends with $?"; break; }
         now=$(state)
         [ "$now" = new ] || { failed="round $round: after the next run: $now"; break; }
         now=$(q "SELECT string_agg(relname, ' ') FROM pg_class WHERE relname LIKE 'tidemill%'")
@@ -115,7 +111,7 @@ tried() {
 timed() { # microseconds of a whole run
     local from
     from=$(date +%s%6N)
-    "$tidemill" "${command[@]}" >"$work/log" 2>&1 || bad "a run without a fault"
+    "$tidemill" "${command[@]}" >"$log" 2>&1 || bad "a run without a fault"
     whole=$(($(date +%s%6N) - from))
 }
 
@@ -163,14 +159,14 @@ hits=0
 for ((round = 1; round <= rounds; ++round)); do
     q "CREATE TABLE IF NOT EXISTS n (unique_id text, ds date, y float8); INSERT INTO n VALUES ('A', '2020-01-01', 1)"
     mkfifo "$work/fifo"
-    (exec "$tidemill" load "$work/fifo" --output "$url" --table n --create --quiet) >"$work/log" 2>&1 &
+    (exec "$tidemill" load "$work/fifo" --output "$url" --table n --create --quiet) >"$log" 2>&1 &
     victim=$!
     { cat "$work/b.csv"; until_query '^COPY' >/dev/null; q "DROP TABLE n"; } >"$work/fifo"
     rc=0
     wait $victim || rc=$?
-    [ $rc = 4 ] && grep -q 'does not exist' "$work/log" && hits=$((hits + 1))
+    [ $rc = 4 ] && grep -q 'does not exist' "$log" && hits=$((hits + 1))
     rm -f "$work/fifo"
-    "$tidemill" "${command[@]}" >"$work/log" 2>&1 && [ "$(state)" = new ] || { hits=-1; break; }
+    "$tidemill" "${command[@]}" >"$log" 2>&1 && [ "$(state)" = new ] || { hits=-1; break; }
     q "DROP TABLE n"
 done
 [ $hits = "$rounds" ] && ok "table dropped during a load: $rounds times an error, and the next run makes it" || bad "table dropped during a load ($hits of $rounds)"
@@ -187,7 +183,7 @@ for extra in "" "--replace-rows"; do
     command=(predict "$work/s" --all --horizon 12 --level 80,95 --output "$url" --table f --parameters p $extra)
     # Forecasts and parameters change together.
     both() { echo "$(set_sum f) $(q "SELECT count(*) || ' ' || min(generation) || ' ' || max(generation) FROM p")"; }
-    reset() { "$tidemill" "${old_command[@]}" >"$work/log" 2>&1; }
+    reset() { "$tidemill" "${old_command[@]}" >"$log" 2>&1; }
     reset || bad "the first write-back"
     sum_old=$(both)
     timed
@@ -205,7 +201,7 @@ done
 # A reader holds up the swap, so that it can be hit.
 command=(predict "$work/s" --all --horizon 12 --level 80,95 --output "$url" --table f --parameters p)
 old_command=(predict "$work/s/gen-000001.h5" --all --horizon 12 --level 80,95 --output "$url" --table f --parameters p)
-held_reset() { "$tidemill" "${old_command[@]}" >"$work/log" 2>&1; }
+held_reset() { "$tidemill" "${old_command[@]}" >"$log" 2>&1; }
 hits=0
 for ((round = 1; round <= rounds; ++round)); do
     held_reset
@@ -222,7 +218,7 @@ for ((round = 1; round <= rounds; ++round)); do
     q "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()" >/dev/null
     wait $reader 2>/dev/null
     settle
-    [ $rc = 5 ] && [ "$(state)" = old ] && "$tidemill" "${command[@]}" >"$work/log" 2>&1 && [ "$(state)" = new ] && hits=$((hits + 1))
+    [ $rc = 5 ] && [ "$(state)" = old ] && "$tidemill" "${command[@]}" >"$log" 2>&1 && [ "$(state)" = new ] && hits=$((hits + 1))
 done
 [ $hits = "$rounds" ] && ok "backend ended while it waits to put the new table in place: $rounds times the old set stays" || bad "backend ended during the swap ($hits of $rounds)"
 [ -z "$(q "SELECT relname FROM pg_class WHERE relname LIKE 'tidemill%'")" ] && ok "nothing is left behind" || bad "something is left behind"

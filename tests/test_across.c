@@ -1,8 +1,8 @@
 /* test_across.c - several families by backtest, mean or criterion: shares by hand, independence of the batch, fallbacks. */
-#include "host/across.h"
 #include "host/plan.h"
-#include "kernels/results.h"
 #include "kernels/tide_fn.h"
+#include "tests/draw.h"
+#include "tests/results_fixture.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -18,11 +18,6 @@ typedef struct outcome {
     void *block;
 } outcome;
 
-static double noise(uint64_t *seed) {
-    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (double)(*seed >> 11) * 0x1p-52 - 1.0;
-}
-
 /* Series i: seasonal, trending, level, short, constant, empty, or with gaps, by its number alone. */
 static void add_series(tide_panel *p, int number) {
     double y[80];
@@ -31,27 +26,12 @@ static void add_series(tide_panel *p, int number) {
     char id[16];
     tide_error err;
     for (int t = 0; t < n; ++t) {
-        y[t] = 100.0 + noise(&seed) + (number % 3 == 0 ? 20.0 * (t % SEASON) : number % 3 == 1 ? 3.0 * t : 0.0);
+        y[t] = 100.0 + draw_noise(&seed) + (number % 3 == 0 ? 20.0 * (t % SEASON) : number % 3 == 1 ? 3.0 * t : 0.0);
         y[t] = number % 9 == 5 ? 7.0 : number % 9 == 8 && t % 5 == 2 ? TIDE_NAN : y[t];
         y[t] = number % 27 == 4 ? TIDE_NAN : y[t];
     }
     snprintf(id, sizeof id, "s%d", number);
     cr_assert_eq(tide_panel_add(p, id, strlen(id), y, (size_t)n, 0, n - 1, &err), TIDE_OK);
-}
-
-static tide_fit_spec spec_of(uint32_t families) {
-    tide_fit_spec spec = {.season = SEASON,
-                          .families = families,
-                          .ets_forms = 1u << TIDE_ETS_ANN | 1u << TIDE_ETS_AAN | 1u << TIDE_ETS_ANA,
-                          .ets_mode = TIDE_ETS_AVERAGE,
-                          .max_iterations = 500,
-                          .penalty = 10.0,
-                          .temperature = 12.0,
-                          .min_weight = 0.01,
-                          .lower = {1e-4, 1e-4, 1e-4, 0.8},
-                          .upper = {0.9999, 0.9999, 0.9999, 0.98}};
-    spec.slots = tide_across_slots(&spec);
-    return spec;
 }
 
 static tide_backend *backend(void) {
@@ -72,14 +52,7 @@ static void fit(outcome *o, const tide_fit_spec *spec, int32_t rule, int from, i
     for (int i = 0; i < count; ++i)
         add_series(&o->panel, from + i * step);
     cr_assert_eq(tide_plan_build(&o->plan, &o->panel, &err), TIDE_OK);
-    o->results = (tide_results){.n_series = (size_t)count,
-                                .slots = spec->slots,
-                                .coef_rows = tide_coef_rows(spec),
-                                .state_rows = tide_state_rows(spec)};
-    size_t bytes = tide_results_map(&o->results, NULL);
-    o->block = aligned_alloc(64, bytes);
-    memset(o->block, 0xa5, bytes);
-    tide_results_map(&o->results, o->block);
+    o->block = results_begin(&o->results, spec, (size_t)count);
     tide_backend *b = backend();
     if (rule < 0)
         cr_assert_eq(b->fit(b->self, spec, &o->plan.tiles, &o->results, &err), TIDE_OK);
@@ -105,7 +78,7 @@ static double weight_of(const tide_results *r, size_t i, uint32_t families) {
 enum { ETS = 1 << TIDE_FAMILY_ETS, NAIVE = 1 << TIDE_FAMILY_NAIVE, SNAIVE = 1 << TIDE_FAMILY_SNAIVE };
 
 Test(across, one_set_is_the_backends_fit) {
-    tide_fit_spec spec = spec_of(ETS);
+    tide_fit_spec spec = across_spec(SEASON, ETS);
     outcome a, b;
     cr_assert_eq(spec.slots, 3);
     fit(&a, &spec, TIDE_ACROSS_BACKTEST, 0, 1, N);
@@ -118,7 +91,7 @@ Test(across, one_set_is_the_backends_fit) {
 }
 
 Test(across, weights_sum_to_one_and_mean_shares_alike) {
-    tide_fit_spec spec = spec_of(ETS | NAIVE | SNAIVE);
+    tide_fit_spec spec = across_spec(SEASON, ETS | NAIVE | SNAIVE);
     cr_assert_eq(spec.slots, 5);
     for (int32_t rule = 0; rule < 3; ++rule) {
         outcome a;
@@ -153,7 +126,7 @@ Test(across, weights_sum_to_one_and_mean_shares_alike) {
 
 /* Shares by hand: naive and seasonal naive forecasts need no fit. */
 Test(across, backtest_weighs_by_the_inverse_square_error_of_the_values_kept_out) {
-    tide_fit_spec spec = spec_of(NAIVE | SNAIVE);
+    tide_fit_spec spec = across_spec(SEASON, NAIVE | SNAIVE);
     outcome a;
     int seen = 0;
     fit(&a, &spec, TIDE_ACROSS_BACKTEST, 0, 1, N);
@@ -188,7 +161,7 @@ Test(across, backtest_weighs_by_the_inverse_square_error_of_the_values_kept_out)
 }
 
 Test(across, a_series_result_does_not_depend_on_its_batch) {
-    tide_fit_spec spec = spec_of(ETS | NAIVE | SNAIVE);
+    tide_fit_spec spec = across_spec(SEASON, ETS | NAIVE | SNAIVE);
     for (int32_t rule = 0; rule < 3; ++rule) {
         outcome all, some;
         fit(&all, &spec, rule, 0, 1, N);

@@ -1,9 +1,9 @@
 /* test_evaluate.c - metrics by hand, benchmarks by hand, and windows that are what a fit of the cut series gives. */
 #include "host/evaluate.h"
-#include "host/across.h"
 #include "host/plan.h"
-#include "kernels/results.h"
 #include "kernels/tide_fn.h"
+#include "tests/draw.h"
+#include "tests/results_fixture.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -101,11 +101,6 @@ Test(score, naive2_adjusts_where_the_season_is_significant_and_only_there) {
 
 /* --- windows ------------------------------------------------------------------------------------------------- */
 
-static double noise(uint64_t *seed) {
-    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (double)(*seed >> 11) * 0x1p-52 - 1.0;
-}
-
 /* The first `cut` steps less of series `number`: long, short, with gaps, constant, by its number. */
 static void add_series(tide_panel *p, int number, int cut) {
     double y[80];
@@ -113,37 +108,12 @@ static void add_series(tide_panel *p, int number, int cut) {
     uint64_t seed = (uint64_t)number * 977u + 5;
     char id[16];
     for (int t = 0; t < n; ++t) {
-        y[t] = 100.0 + noise(&seed) + (number % 3 == 0 ? 20.0 * (t % SEASON) : 0.0) + (number % 2 ? 2.0 * t : 0.0);
+        y[t] = 100.0 + draw_noise(&seed) + (number % 3 == 0 ? 20.0 * (t % SEASON) : 0.0) + (number % 2 ? 2.0 * t : 0.0);
         y[t] = number % 7 == 5 ? 7.0 : number % 7 == 6 && t % 5 == 2 ? TIDE_NAN : y[t];
     }
     int id_length = snprintf(id, sizeof id, "s%d", number);
     n = n > cut ? n - cut : 0;
     cr_assert_eq(tide_panel_add(p, id, (size_t)id_length, y, (size_t)n, 0, n - 1, NULL), TIDE_OK);
-}
-
-static tide_fit_spec spec_of(uint32_t families) {
-    tide_fit_spec spec = {.season = SEASON,
-                          .families = families,
-                          .ets_forms = 1u << TIDE_ETS_ANN | 1u << TIDE_ETS_AAN | 1u << TIDE_ETS_ANA,
-                          .ets_mode = TIDE_ETS_AVERAGE,
-                          .max_iterations = 500,
-                          .penalty = 10.0,
-                          .temperature = 12.0,
-                          .min_weight = 0.01,
-                          .lower = {1e-4, 1e-4, 1e-4, 0.8},
-                          .upper = {0.9999, 0.9999, 0.9999, 0.98}};
-    spec.slots = tide_across_slots(&spec);
-    return spec;
-}
-
-static void *map_for(tide_results *r, const tide_fit_spec *spec, size_t n) {
-    *r = (tide_results){
-        .n_series = n, .slots = spec->slots, .coef_rows = tide_coef_rows(spec), .state_rows = tide_state_rows(spec)};
-    size_t bytes = (tide_results_map(r, NULL) + 63) / 64 * 64;
-    void *block = aligned_alloc(64, bytes);
-    memset(block, 0xa5, bytes);
-    tide_results_map(r, block);
-    return block;
 }
 
 typedef struct kept_rows {
@@ -180,7 +150,7 @@ static tide_evaluator *evaluate(const tide_fit_spec *spec, int count, int batch,
         tide_panel_init(&panel);
         for (int i = from; i < count && i < from + batch; ++i)
             add_series(&panel, i, 0);
-        void *block = map_for(&r, spec, panel.n_series);
+        void *block = results_begin(&r, spec, panel.n_series);
         cr_assert_eq(tide_evaluator_panel(e, &panel, &r, NULL), TIDE_OK);
         free(block);
         tide_panel_free(&panel);
@@ -190,7 +160,7 @@ static tide_evaluator *evaluate(const tide_fit_spec *spec, int count, int batch,
 }
 
 Test(evaluate, a_window_is_what_a_fit_of_the_cut_series_gives) {
-    tide_fit_spec spec = spec_of(1u << TIDE_FAMILY_ETS | 1u << TIDE_FAMILY_SNAIVE);
+    tide_fit_spec spec = across_spec(SEASON, 1u << TIDE_FAMILY_ETS | 1u << TIDE_FAMILY_SNAIVE);
     static kept_rows rows;
     tide_evaluator *e = evaluate(&spec, 60, 60, 2, 1, &rows);
     tide_backend backend;
@@ -210,7 +180,7 @@ Test(evaluate, a_window_is_what_a_fit_of_the_cut_series_gives) {
             add_series(&panel, i, HORIZON + 2 * k);
             add_series(&whole, i, 0);
         }
-        void *block = map_for(&r, &spec, 60);
+        void *block = results_begin(&r, &spec, 60);
         cr_assert_eq(tide_plan_build(&plan, &panel, NULL), TIDE_OK);
         cr_assert_eq(tide_across_fit(&work, &backend, &spec, TIDE_ACROSS_BACKTEST, &plan.tiles, &r, NULL, NULL), TIDE_OK);
         tide_forecast_spec f = {.season = SEASON, .horizon = HORIZON};
@@ -253,7 +223,7 @@ Test(evaluate, a_window_is_what_a_fit_of_the_cut_series_gives) {
 }
 
 Test(evaluate, batches_and_threads_change_no_bit) {
-    tide_fit_spec spec = spec_of(1u << TIDE_FAMILY_ETS);
+    tide_fit_spec spec = across_spec(SEASON, 1u << TIDE_FAMILY_ETS);
     tide_evaluator *a = evaluate(&spec, 60, 60, 1, 0, NULL), *b = evaluate(&spec, 60, 7, 3, 0, NULL);
     const tide_evaluation *x = tide_evaluator_report(a), *y = tide_evaluator_report(b);
     cr_expect_eq(memcmp(x->total, y->total, sizeof x->total), 0);
@@ -266,7 +236,7 @@ Test(evaluate, batches_and_threads_change_no_bit) {
 }
 
 Test(evaluate, a_series_is_the_mean_of_its_windows_and_the_whole_the_mean_of_series) {
-    tide_fit_spec spec = spec_of(1u << TIDE_FAMILY_ETS);
+    tide_fit_spec spec = across_spec(SEASON, 1u << TIDE_FAMILY_ETS);
     static kept_rows windows, series;
     tide_evaluator *a = evaluate(&spec, 30, 30, 1, 1, &windows), *b = evaluate(&spec, 30, 30, 1, 0, &series);
     double total = 0.0, n = 0.0;

@@ -45,27 +45,13 @@ static int form_by_name(const char *name) {
     return -1;
 }
 
-/* R fits only the longest stretch without a missing value. */
-static int longest_stretch(double *y, int n) {
-    int best = 0, from = 0;
-    for (int i = 0, run = 0; i < n; ++i) {
-        run = isnan(y[i]) ? 0 : run + 1;
-        if (run > best) {
-            best = run;
-            from = i + 1 - run;
-        }
-    }
-    memmove(y, y + from, sizeof *y * (size_t)best);
-    return best;
-}
-
 static void read_fit(const golden_table *t, const char *model_column, fit *f) {
     static const char *const names[4] = {"alpha", "beta", "gamma", "phi"};
     memset(f, 0, sizeof *f);
     snprintf(f->series, sizeof f->series, "%s", golden_text(t, "series"));
     snprintf(f->model, sizeof f->model, "%s", golden_text(t, model_column));
     f->form = form_by_name(golden_text(t, "method"));
-    f->n = longest_stretch(f->y, golden_series(f->series, f->y, MOST, &f->m));
+    f->n = golden_longest_stretch(f->y, golden_series(f->series, f->y, MOST, &f->m));
     cr_assert_eq(f->n, (int)golden_number(t, "n_used"), "%s %s", f->series, f->model);
     f->sigma2 = golden_number(t, "sigma2");
     f->loglik = golden_number(t, "loglik");

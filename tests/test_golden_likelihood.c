@@ -11,6 +11,7 @@
 #include "host/plan.h"
 #include "kernels/results.h"
 #include "tests/golden.h"
+#include "tests/results_fixture.h"
 
 #include <criterion/criterion.h>
 
@@ -32,20 +33,6 @@ typedef struct fitted {
     double loglik, criterion, sigma2, coef[4];
 } fitted;
 
-/* Longest stretch without a missing value, moved to the front; its length. */
-static int longest_stretch(double *y, int n) {
-    int best = 0, from = 0;
-    for (int i = 0, run = 0; i < n; ++i) {
-        run = isnan(y[i]) ? 0 : run + 1;
-        if (run > best) {
-            best = run;
-            from = i + 1 - run;
-        }
-    }
-    memmove(y, y + from, sizeof *y * (size_t)best);
-    return best;
-}
-
 static fitted fit(const double *y, int n, int period, uint32_t forms) {
     tide_fit_spec spec;
     memset(&spec, 0, sizeof spec);
@@ -65,14 +52,8 @@ static fitted fit(const double *y, int n, int period, uint32_t forms) {
     cr_assert_eq(tide_panel_add(&panel, "x", 1, y, (size_t)n, 0, n - 1, NULL), TIDE_OK);
     cr_assert_eq(tide_plan_build(&plan, &panel, NULL), TIDE_OK);
     tide_results r;
-    memset(&r, 0, sizeof r);
-    r.n_series = 1;
-    r.slots = spec.slots;
-    r.coef_rows = tide_coef_rows(&spec);
-    r.state_rows = tide_state_rows(&spec);
-    void *block = aligned_alloc(64, tide_results_map(&r, NULL));
+    void *block = results_begin(&r, &spec, 1);
     void *work = aligned_alloc(64, (tide_lanes_scalar.workspace_bytes(&spec, n, 1) + 63) / 64 * 64);
-    tide_results_map(&r, block);
     tide_lanes_scalar.fit_tiles(&spec, &plan.tiles, 0, 1, work, &r);
     fitted f = {r.outcome[0], r.n_params[0], r.loglik[0], r.criterion[0], r.sigma2[0], {0}};
     memcpy(f.coef, r.coef, sizeof f.coef);
@@ -105,7 +86,7 @@ Test(golden_likelihood, every_form_reaches_r) {
             continue;
         if (strcmp(last, series) != 0) {
             snprintf(last, sizeof last, "%s", series);
-            n = longest_stretch(y, golden_series(series, y, MOST, &period));
+            n = golden_longest_stretch(y, golden_series(series, y, MOST, &period));
         }
         cr_assert_eq(n, (int)golden_number(&t, "n_used"), "%s", series);
         fitted f = fit(y, n, period, form_bit(model));
@@ -133,7 +114,7 @@ Test(golden_likelihood, the_choice_is_no_worse_than_r) {
     golden_open(&t, "ets_auto.csv");
     while (golden_next(&t)) {
         double y[MOST];
-        int period = 1, n = longest_stretch(y, golden_series(golden_text(&t, "series"), y, MOST, &period));
+        int period = 1, n = golden_longest_stretch(y, golden_series(golden_text(&t, "series"), y, MOST, &period));
         fitted f = fit(y, n, period, (1u << TIDE_ETS_FORMS) - 1u);
         cr_expect(f.criterion <= golden_number(&t, "aicc") + 2e-3, "%s: AICc %.6f, R's choice %.6f",
                   golden_text(&t, "series"), f.criterion, golden_number(&t, "aicc"));

@@ -78,8 +78,8 @@ static int check(const tide_store *store, uint64_t i, fix_series *want, double *
     for (int j = 0; j < want->n_members && ok; ++j) {
         memcpy(coef[j], want->member[j].coef, sizeof coef[j]);
         memcpy(state[j], want->member[j].state, sizeof state[j]);
-        ok = tide_roll_member(want->member[j].family, want->member[j].form, FIX_SEASON, want->scale, y, n, coef[j], state[j],
-                              scratch);
+        ok = tide_roll_with(want->member[j].family, want->member[j].form, FIX_SEASON, want->scale, NULL, 0, 0, y, n, coef[j],
+                            state[j], scratch);
     }
     for (int t = 0; t < n; ++t)
         present += !isnan(y[t]);

@@ -2,6 +2,7 @@
  * precision, the gradient against differences, and independence of what must not matter. */
 #include "kernels/arima_eval.h"
 #include "tests/arima_reference.h"
+#include "tests/draw.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -9,10 +10,7 @@
 enum { MOST = REFERENCE_STEPS, MISSING = 6, COLUMNS = 10 };
 
 static double unit(uint64_t a, uint64_t b) {
-    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull + 77u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+    return draw_unit(a, b, 77);
 }
 
 static double noise(uint64_t a, uint64_t b) {

@@ -1,10 +1,8 @@
 /* test_kernel_arima_fit.c - the search of ARIMA models through the lane drivers: what must not matter to a bit, what a fit
  * must reach (R's coefficients under the exact likelihood, in quadruple precision), and what the member says. */
-#include "host/panel.h"
-#include "host/plan.h"
 #include "kernels/arima_fourier.h"
-#include "kernels/results.h"
 #include "tests/arima_reference.h"
+#include "tests/fit_fixture.h"
 #include "tests/golden.h"
 
 #include <criterion/criterion.h>
@@ -44,30 +42,8 @@ static tide_fit_spec fixed_spec(int season, tide_arima_order o) {
     return s;
 }
 
-static int drivers(const tide_lane_driver *list[4]) {
-    int n = 0;
-    list[n++] = &tide_lanes_scalar;
-    list[n++] = &tide_lanes_baseline;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        list[n++] = &tide_lanes_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-        list[n++] = &tide_lanes_avx512;
-#endif
-    return n;
-}
-
-static const tide_lane_driver *widest(void) {
-    const tide_lane_driver *list[4];
-    return list[drivers(list) - 1];
-}
-
 static double unit(uint64_t a, uint64_t b) {
-    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull + 99u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+    return draw_unit(a, b, 99);
 }
 
 /* Series i of the mixed batch: lengths 0 to 70, every kind of trouble among them. */
@@ -79,117 +55,9 @@ static int mixed_series(int i, int season, double *y) {
         walk += 0.1 * (unit(id, 2000u + (uint64_t)t) - 0.5);
         double v = level * (1.0 + walk + 0.3 * (unit(id, 100u + (uint64_t)(t % season)) - 0.5) +
                             0.1 * (unit(id, 1000u + (uint64_t)t) - 0.5));
-        if (kind == 1)
-            v = level;
-        if (kind == 2)
-            v = t % 5 ? 0.0 : v;
-        if (kind == 3)
-            v -= 1.2 * level;
-        if (kind == 4 && unit(id, 3000u + (uint64_t)t) < 0.3)
-            v = TIDE_NAN;
-        if (kind == 5)
-            v = t < 6 || t > n - 4 ? TIDE_NAN : v;
-        if (kind == 6)
-            v = TIDE_NAN;
-        if (kind == 7)
-            v *= 1e297;
-        if (kind == 8)
-            v *= 1e-312;
-        if (kind == 9)
-            v = 3.0 + 0.5 * t;
-        if (kind == 10)
-            v = t % 2 ? 1e180 * v : 1e-180 * v;
-        if (kind == 11)
-            v = t == 7 ? TIDE_NAN : v;
-        y[t] = v;
+        y[t] = kind == 11 && t == 7 ? TIDE_NAN : odd_value(kind, v, level, t, n, unit(id, 3000u + (uint64_t)t));
     }
     return n;
-}
-
-typedef struct batch {
-    tide_panel panel;
-    tide_plan plan;
-    tide_results r;
-    const double *xreg; /* NULL, or shared regressors from step 0 of every series */
-    size_t xreg_rows;
-} batch;
-
-static void batch_begin(batch *b) {
-    memset(b, 0, sizeof *b);
-    tide_panel_init(&b->panel);
-}
-
-static void batch_add(batch *b, const double *y, int n) {
-    cr_assert_eq(tide_panel_add(&b->panel, "x", 1, y, (size_t)n, 0, n > 0 ? n - 1 : 0, NULL), TIDE_OK);
-}
-
-static void batch_fit(batch *b, const tide_lane_driver *driver, const tide_fit_spec *spec) {
-    cr_assert_eq(tide_plan_build(&b->plan, &b->panel, NULL), TIDE_OK);
-    tide_tiles with = b->plan.tiles;
-    const tide_tiles *tiles = &with;
-    size_t lanes = with.n_tiles * TIDE_TILE_WIDTH;
-    int32_t *at = calloc(lanes, sizeof *at);
-    double *ols = calloc(lanes * (size_t)(spec->arima.xreg + 1), sizeof *ols);
-    cr_assert(at && ols);
-    if (b->xreg) {
-        with.xreg = b->xreg;
-        with.xreg_rows = b->xreg_rows;
-        with.xreg_at = at;
-        with.xreg_ols = ols;
-    }
-    b->r.n_series = b->panel.n_series;
-    b->r.slots = spec->slots;
-    b->r.coef_rows = tide_coef_rows(spec);
-    b->r.state_rows = tide_state_rows(spec);
-    size_t bytes = tide_results_map(&b->r, NULL);
-    void *block = aligned_alloc(64, bytes);
-    memset(block, 0x5a, bytes);
-    tide_results_map(&b->r, block);
-    size_t work_bytes = (driver->workspace_bytes(spec, tiles->rows[0], tiles->n_tiles) + 63) / 64 * 64;
-    void *work = aligned_alloc(64, work_bytes);
-    memset(work, 0x7f, work_bytes);
-    driver->fit_tiles(spec, tiles, 0, tiles->n_tiles, work, &b->r);
-    free(work);
-    free(at);
-    free(ols);
-}
-
-static void batch_free(batch *b) {
-    free(b->r.outcome);
-    tide_plan_free(&b->plan);
-    tide_panel_free(&b->panel);
-}
-
-static void fit_one(batch *b, const double *y, int n, const tide_fit_spec *spec) {
-    batch_begin(b);
-    batch_add(b, y, n);
-    batch_fit(b, widest(), spec);
-}
-
-static void same_series(const batch *a, size_t i, const batch *b, size_t j, const char *what) {
-    const tide_results *p = &a->r, *q = &b->r;
-    size_t n = p->n_series, m = q->n_series;
-    cr_assert_eq(p->outcome[i], q->outcome[j], "%s: outcome of %zu", what, i);
-    cr_assert_eq(p->n_members[i], q->n_members[j], "%s: members of %zu", what, i);
-    for (size_t s = 0; s < (size_t)p->slots; ++s) {
-        cr_assert_eq(p->family[s * n + i], q->family[s * m + j], "%s: family of %zu", what, i);
-        cr_assert_eq(p->form[s * n + i], q->form[s * m + j], "%s: form of %zu: %x and %x", what, i,
-                     p->form[s * n + i], q->form[s * m + j]);
-        cr_assert_eq(p->n_params[s * n + i], q->n_params[s * m + j]);
-#define SAME(field, rows)                                                                                    \
-    for (size_t c = 0; c < (size_t)(rows); ++c)                                                              \
-        cr_assert_eq(memcmp(&p->field[(s * (size_t)(rows) + c) * n + i],                                     \
-                            &q->field[(s * (size_t)(rows) + c) * m + j], 8),                                 \
-                     0, "%s: %s %zu of series %zu, %.17g and %.17g", what, #field, c, i,                     \
-                     p->field[(s * (size_t)(rows) + c) * n + i],                                             \
-                     q->field[(s * (size_t)(rows) + c) * m + j]);
-        SAME(weight, 1)
-        SAME(sigma2, 1)
-        SAME(loglik, 1)
-        SAME(criterion, 1)
-        SAME(coef, p->coef_rows)
-        SAME(state, p->state_rows)
-    }
 }
 
 static void mixed_batch(batch *b, int n, int season) {

@@ -3,6 +3,7 @@
 #define TIDE_DEVICE_FORM 1 /* the strides of memory are free then */
 #include "kernels/forecast.h"
 #include "tests/arima_dense.h"
+#include "tests/draw.h"
 
 #include <criterion/criterion.h>
 
@@ -36,14 +37,9 @@ static void moments(const tide_member_view *v, int season, int horizon, double *
     free(hi);
 }
 
-static double bit(uint64_t *seed) { /* uniform in (-1, 1) */
-    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (double)(*seed >> 11) * 0x1p-52 - 1.0;
-}
-
 static void random_walk(double *y, int n, uint64_t seed) {
     for (int t = 0; t < n; ++t)
-        y[t] = (t ? y[t - 1] : 50.0) + bit(&seed);
+        y[t] = (t ? y[t - 1] : 50.0) + draw_noise(&seed);
 }
 
 Test(arima_forecast, random_walk_has_variance_h_and_a_drift_adds_its_line) {
@@ -113,7 +109,7 @@ Test(arima_forecast, airline_model_follows_its_difference_equation) {
     uint64_t seed = 5;
     static dense_arima d;
     for (int t = 0; t < N; ++t)
-        y[t] = 100.0 + t + 20.0 * sin(0.52 * t) + 3.0 * bit(&seed);
+        y[t] = 100.0 + t + 20.0 * sin(0.52 * t) + 3.0 * draw_noise(&seed);
     d.coef[0] = t1;
     d.coef[1] = t12;
     dense_begin(&d, (tide_arima_order){.q = 1, .d = 1, .Q = 1, .D = 1}, 12);

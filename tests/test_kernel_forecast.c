@@ -3,6 +3,7 @@
 #include "kernels/criteria.h"
 #include "kernels/forecast.h"
 #include "kernels/naive.h"
+#include "tests/draw.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -235,8 +236,7 @@ Test(forecast, order_statistics_are_those_of_a_sorted_copy) {
     for (int round = 0; round < 60; ++round) {
         int n = 1 + round * 5;
         for (int i = 0; i < n; ++i) {
-            seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-            double u = (double)(seed >> 11) * 0x1p-53;
+            double u = draw_next(&seed);
             v[i] = round % 4 == 0   ? floor(u * 5.0) /* many alike */
                    : round % 4 == 1 ? tide_normal_quantile(u)
                    : round % 4 == 2

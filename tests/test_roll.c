@@ -3,6 +3,7 @@
 #include "kernels/roll.h"
 #include "kernels/ets_fit.h"
 #include "tests/arima_dense.h"
+#include "tests/draw.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -10,16 +11,11 @@
 
 enum { M = 4, N = 43, MORE = 11, ROUGH = 3 * M };
 
-static double unit(uint64_t *seed) {
-    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (double)(*seed >> 11) * 0x1p-53;
-}
-
 /* Positive, with a season and gaps. */
 static void series(double *y, int n, int gaps) {
     uint64_t seed = 9;
     for (int t = 0; t < n; ++t) {
-        y[t] = 100.0 + 10.0 * (t % M) + t + 8.0 * unit(&seed);
+        y[t] = 100.0 + 10.0 * (t % M) + t + 8.0 * draw_next(&seed);
         if (gaps && (t % 9 == 5 || t == N + 2))
             y[t] = TIDE_NAN;
     }
@@ -46,8 +42,12 @@ static void first_states(tide_ets_form f, double *state) {
         state[2 + j] = f.season == TIDE_NO ? 0.0 : f.season == TIDE_ADD ? add[j] : mul[j];
 }
 
-static double *scratch(int season) {
-    return malloc(tide_roll_scratch(season) * sizeof(double));
+/* A member without regressors. */
+static int roll_member(int family, uint32_t form, int season, double scale, const double *y, int n, double *coef, double *state) {
+    double *scratch = malloc(tide_roll_scratch(season) * sizeof *scratch);
+    int ok = tide_roll_with(family, form, season, scale, NULL, 0, 0, y, n, coef, state, scratch);
+    free(scratch);
+    return ok;
 }
 
 /* The fit's own last pass over n scaled values from the first states: final states as a fit leaves them. */
@@ -104,7 +104,7 @@ static void finish_coef(tide_ets_form form, double *coef) {
 }
 
 Test(roll, continues_the_pass_of_the_fit_bit_for_bit_in_all_15_forms) {
-    double y[N + MORE], scaled[N + MORE], *work = scratch(M);
+    double y[N + MORE], scaled[N + MORE];
     const double scale = 128.0;
     for (int gaps = 0; gaps < 2; ++gaps)
         for (int id = 0; id < TIDE_ETS_FORMS; ++id) {
@@ -121,15 +121,14 @@ Test(roll, continues_the_pass_of_the_fit_bit_for_bit_in_all_15_forms) {
                 state[j] *= unit_of;
                 want[j] *= unit_of;
             }
-            cr_assert(tide_roll_member(TIDE_FAMILY_ETS, (uint32_t)id, M, scale, y + N, MORE, coef, state, work));
+            cr_assert(roll_member(TIDE_FAMILY_ETS, (uint32_t)id, M, scale, y + N, MORE, coef, state));
             cr_expect_eq(memcmp(state, want, sizeof want), 0, "form %d gaps %d: %.17g %.17g, %.17g %.17g", id, gaps, state[0],
                          want[0], state[2], want[2]);
         }
-    free(work);
 }
 
 Test(roll, is_the_recursion_of_the_book_and_in_pieces_the_same_bits) {
-    double y[MORE], *work = scratch(M);
+    double y[MORE];
     series(y, MORE, 0);
     y[4] = TIDE_NAN;
     for (int id = 0; id < TIDE_ETS_FORMS; ++id) {
@@ -153,7 +152,7 @@ Test(roll, is_the_recursion_of_the_book_and_in_pieces_the_same_bits) {
             b = damped + p.beta * (f.season == TIDE_MUL ? e / season : e);
             s[t % M] = season + p.gamma * (f.season == TIDE_MUL ? e / q : e);
         }
-        cr_assert(tide_roll_member(TIDE_FAMILY_ETS, (uint32_t)id, M, 128.0, y, MORE, coef, state, work));
+        cr_assert(roll_member(TIDE_FAMILY_ETS, (uint32_t)id, M, 128.0, y, MORE, coef, state));
         cr_expect(fabs(state[0] - l) <= 1e-12 * fabs(l), "form %d: level %.17g, not %.17g", id, state[0], l);
         if (f.trend)
             cr_expect(fabs(state[1] - b) <= 1e-11 * fabs(b) + 1e-13, "form %d: trend", id);
@@ -161,42 +160,39 @@ Test(roll, is_the_recursion_of_the_book_and_in_pieces_the_same_bits) {
             cr_expect(fabs(state[2 + j] - s[(MORE + j) % M]) <= 1e-11, "form %d: season %d", id, j);
         static const int cut[] = {0, 1, 2, 7, MORE};
         for (int i = 0; i + 1 < 5; ++i)
-            cr_assert(tide_roll_member(TIDE_FAMILY_ETS, (uint32_t)id, M, 128.0, y + cut[i], cut[i + 1] - cut[i], coef, pieces, work));
+            cr_assert(roll_member(TIDE_FAMILY_ETS, (uint32_t)id, M, 128.0, y + cut[i], cut[i + 1] - cut[i], coef, pieces));
         cr_expect_eq(memcmp(state, pieces, sizeof state), 0, "form %d: night by night", id);
     }
-    free(work);
 }
 
 Test(roll, naive_families_take_the_last_values_exactly) {
     const double y[] = {0.1, TIDE_NAN, 0.3, 0.7, TIDE_NAN};
-    double coef[4] = {0.02, 0, 0, 0}, state[2 + M] = {5.5, 0.0, 1, 2, 3, 4}, *work = scratch(M);
-    cr_assert(tide_roll_member(TIDE_FAMILY_NAIVE, 0, M, 4.0, y, 5, coef, state, work));
+    double coef[4] = {0.02, 0, 0, 0}, state[2 + M] = {5.5, 0.0, 1, 2, 3, 4};
+    cr_assert(roll_member(TIDE_FAMILY_NAIVE, 0, M, 4.0, y, 5, coef, state));
     cr_expect_eq(state[0], 0.7);
     state[0] = 0.0;
-    cr_assert(tide_roll_member(TIDE_FAMILY_SNAIVE, 0, M, 4.0, y, 5, coef, state, work));
+    cr_assert(roll_member(TIDE_FAMILY_SNAIVE, 0, M, 4.0, y, 5, coef, state));
     const double want[] = {2, 0.3, 0.7, 0.1}; /* steps 5, 6, 7, 8: places 1, 2, 3, 0 */
     for (int j = 0; j < M; ++j)
         cr_expect_eq(state[2 + j], want[j], "%d: %g", j, state[2 + j]);
     state[0] = 10.0;
     state[1] = 2.0;
-    cr_assert(tide_roll_member(TIDE_FAMILY_DRIFT, 0, M, 4.0, y, 5, coef, state, work));
+    cr_assert(roll_member(TIDE_FAMILY_DRIFT, 0, M, 4.0, y, 5, coef, state));
     cr_expect(fabs(state[0] - 2.7) < 1e-15 && state[1] == 2.0, "a missing value goes along the slope");
     state[0] = 10.0;
-    cr_assert(tide_roll_member(TIDE_FAMILY_MEAN, 0, M, 4.0, y, 5, coef, state, work));
+    cr_assert(roll_member(TIDE_FAMILY_MEAN, 0, M, 4.0, y, 5, coef, state));
     cr_expect_eq(state[0], 10.0, "the mean was estimated");
-    free(work);
 }
 
 Test(roll, multiplicative_forms_refuse_zero_and_below_and_nothing_infinite_comes_out) {
     const double zero[] = {0.0}, huge[] = {1e308, -1e308};
-    double coef[4] = {0.9, 0.1, 0.1, 0}, state[2 + M] = {1, 1, 1, 1, 1, 1}, *work = scratch(M);
-    cr_expect_eq(tide_roll_member(TIDE_FAMILY_ETS, TIDE_ETS_MNN, M, 1.0, zero, 1, coef, state, work), 0);
-    cr_expect_eq(tide_roll_member(TIDE_FAMILY_ETS, TIDE_ETS_MNM, M, 1.0, zero, 1, coef, state, work), 0);
-    cr_expect_eq(tide_roll_member(TIDE_FAMILY_ETS, TIDE_ETS_ANN, M, 1.0, zero, 1, coef, state, work), 1);
+    double coef[4] = {0.9, 0.1, 0.1, 0}, state[2 + M] = {1, 1, 1, 1, 1, 1};
+    cr_expect_eq(roll_member(TIDE_FAMILY_ETS, TIDE_ETS_MNN, M, 1.0, zero, 1, coef, state), 0);
+    cr_expect_eq(roll_member(TIDE_FAMILY_ETS, TIDE_ETS_MNM, M, 1.0, zero, 1, coef, state), 0);
+    cr_expect_eq(roll_member(TIDE_FAMILY_ETS, TIDE_ETS_ANN, M, 1.0, zero, 1, coef, state), 1);
     state[0] = -1.7e308;
-    cr_expect_eq(tide_roll_member(TIDE_FAMILY_ETS, TIDE_ETS_AAN, M, 1.0, huge, 2, coef, state, work), 0);
-    cr_expect_eq(tide_roll_member(TIDE_FAMILY_COUNT, 0, M, 1.0, zero, 1, coef, state, work), 0, "an unknown family");
-    free(work);
+    cr_expect_eq(roll_member(TIDE_FAMILY_ETS, TIDE_ETS_AAN, M, 1.0, huge, 2, coef, state), 0);
+    cr_expect_eq(roll_member(TIDE_FAMILY_COUNT, 0, M, 1.0, zero, 1, coef, state), 0, "an unknown family");
 }
 
 /* --- ARIMA --- */
@@ -225,10 +221,7 @@ static void begin(dense_arima *d, const arima_case *c) {
 }
 
 static int roll(const arima_case *c, dense_arima *d, const double *y, int n) {
-    double *work = scratch(c->m);
-    int ok = tide_roll_member(TIDE_FAMILY_ARIMA, tide_arima_form(c->o), c->m, 1.0, y, n, d->coef, d->state, work);
-    free(work);
-    return ok;
+    return roll_member(TIDE_FAMILY_ARIMA, tide_arima_form(c->o), c->m, 1.0, y, n, d->coef, d->state);
 }
 
 static double furthest(const dense_arima *a, const dense_arima *b) {

@@ -5,6 +5,7 @@
 #include "kernels/results.h"
 #include "kernels/tide_fn.h"
 #include "tests/device_emulated.h"
+#include "tests/draw.h"
 #include "tests/golden.h"
 
 #include <criterion/criterion.h>
@@ -16,10 +17,7 @@
 enum { LONGEST = 400 };
 
 static double unit(uint64_t a, uint64_t b) {
-    uint64_t z = a * 0x9e3779b97f4a7c15ull + b * 0xd1342543de82ef95ull + 99u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53 - 0.5;
+    return draw_unit(a, b, 99) - 0.5;
 }
 
 /* A table of `rows` days from day 0 on, two regressors; the second is 1 from `switched` on. */

@@ -5,13 +5,15 @@
 #
 # usage: tests/threads.sh [BUILD_DIR]
 set -euo pipefail
+suite=threads
+. "$(dirname "$0")/lib.sh"
 build=${1:-build}
 tidemill=$build/tidemill
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+log=$work/log
 export TSAN_OPTIONS="halt_on_error=1 exitcode=66 ${TSAN_OPTIONS:-}"
-status=0
-"$tidemill" simulate --series 300 --freq M --from 2019-01-01 --to 2023-12-01 --seed 3 --output "$work/a.csv" >"$work/log" 2>&1
+"$tidemill" simulate --series 300 --freq M --from 2019-01-01 --to 2023-12-01 --seed 3 --output "$work/a.csv" >"$log" 2>&1
 reference=''
 run() { # run FACT fit-options...
     local fact=$1 rc=0 sum
@@ -19,20 +21,17 @@ run() { # run FACT fit-options...
     rm -rf "$work/store"
     { "$tidemill" fit "$work/a.csv" --store "$work/store" --freq M --backend cpu "$@" &&
         "$tidemill" predict "$work/store" --all --horizon 60 --level 80,95 --jobs 3 --output "$work/forecast.csv" &&
-        "$tidemill" inspect "$work/store" --format csv >"$work/models.csv"; } >"$work/log" 2>&1 || rc=$?
+        "$tidemill" inspect "$work/store" --format csv >"$work/models.csv"; } >"$log" 2>&1 || rc=$?
     if [ "$rc" != 0 ]; then
-        echo "not ok threads: $fact: ended with $rc"
-        grep -A12 -E 'ThreadSanitizer|tidemill.*:' "$work/log" | head -30 | sed 's/^/    /' || true
-        status=1
+        bad "$fact: ended with $rc" "$(grep -A12 -E 'ThreadSanitizer|tidemill.*:' "$log")"
         return
     fi
     sum=$(cat "$work/forecast.csv" "$work/models.csv" | cksum)
     [ -n "$reference" ] || reference=$sum
     if [ "$sum" = "$reference" ]; then
-        echo "ok threads: $fact"
+        ok "$fact"
     else
-        echo "not ok threads: $fact: other models or forecasts than with one job"
-        status=1
+        bad "$fact: other models or forecasts than with one job"
     fi
 }
 run "one job" --jobs 1

@@ -15,23 +15,9 @@
 # tidemill, on purpose.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
-series=300 train='' test='' meta='' freq=M period=12 horizon=12 label='' models='' r=1
-while (($#)); do
-    case $1 in
-    --no-r) r=0; shift; continue ;;
-    --models) models=$2 ;;
-    --series) series=$2 ;;
-    --train) train=$2 ;;
-    --test) test=$2 ;;
-    --meta) meta=$2 ;;
-    --freq) freq=$2 ;;
-    --period) period=$2 ;;
-    --horizon) horizon=$2 ;;
-    --label) label=$2 ;;
-    *) echo "run.sh: unknown option '$1'" >&2; exit 2 ;;
-    esac
-    shift 2
-done
+series=300 train='' test='' meta='' freq=M period=12 horizon=12 label='' models='' no_r=0
+take_options models series train test meta freq period horizon label no-r! -- "$@"
+((${#options[@]} == 0)) || { echo "run.sh: unknown option '${options[0]}'" >&2; exit 2; }
 case $models in
 '' | ets) ours=() model=ZZZ sf=statsforecast r_name=R-ets ;;
 arima) ours=(--models arima) model=arima sf=statsforecast-arima r_name=R-auto.arima ;;
@@ -81,7 +67,7 @@ forecasts+=("$work/tidemill.csv")
 if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import statsforecast' 2>/dev/null; then
     peer "$sf" "$venv/bin/python" "$bench_dir/peers/fit_statsforecast.py" "$train" "$period" "$horizon" "$work/$sf.csv" "$model"
 fi
-if ((!r)); then
+if ((no_r)); then
     echo "R: left out as told"
 elif command -v Rscript >/dev/null && Rscript -e 'library(forecast)' >/dev/null 2>&1; then
     peer "$r_name" Rscript "$bench_dir/peers/fit_r.R" "$train" "$period" "$horizon" "$work/$r_name.csv" "$model"

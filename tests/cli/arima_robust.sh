@@ -4,18 +4,10 @@
 #
 # usage: tests/cli/arima_robust.sh [BUILD_DIR]
 set -uo pipefail
+suite=arima_robust
 cd "$(dirname "$0")/../.."
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-status=0
-ok() { echo "ok arima_robust: $1"; }
-bad() {
-    echo "not ok arima_robust: $1"
-    head -8 said 2>/dev/null | sed 's/^/    /'
-    status=1
-}
+. tests/lib.sh
+enter "$@"
 # One file of hard series: hard.csv; and one whose season of 24 is longer than its data: short.csv.
 python3 - <<'PY'
 import math, random
@@ -106,13 +98,13 @@ hard() { # hard FACT DATA SEASON OPTION...
     local fact=$1 data=$2 season=$3
     shift 3
     rm -rf s
-    if ! timeout 300 "$tidemill" fit "$data" --store s --freq N --season "$season" --models arima "$@" --quiet >said 2>&1; then
+    if ! timeout 300 "$tidemill" fit "$data" --store s --freq N --season "$season" --models arima "$@" --quiet >err 2>&1; then
         bad "$fact: fit"
-    elif grep -qE 'Sanitizer|runtime error' said; then
+    elif grep -qE 'Sanitizer|runtime error' err; then
         bad "$fact: a sanitizer complains"
-    elif ! "$tidemill" inspect s --format csv >inspect.csv 2>said || ! "$tidemill" predict s --all --horizon 24 --level 80,95 >forecast.csv 2>said; then
+    elif ! "$tidemill" inspect s --format csv >inspect.csv 2>err || ! "$tidemill" predict s --all --horizon 24 --level 80,95 >forecast.csv 2>err; then
         bad "$fact: inspect or predict"
-    elif python3 check.py "$data" forecast.csv inspect.csv x >said 2>&1; then
+    elif python3 check.py "$data" forecast.csv inspect.csv x >err 2>&1; then
         ok "$fact"
     else
         bad "$fact"

@@ -4,32 +4,10 @@
 #
 # usage: tests/cli/commands.sh [BUILD_DIR]
 set -uo pipefail
+suite=commands
 cd "$(dirname "$0")/../.."
-root=$PWD
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-status=0
-ok() { echo "ok commands: $1"; }
-bad() {
-    echo "not ok commands: $1"
-    tail -n 6 err 2>/dev/null | sed 's/^/    /'
-    status=1
-}
-# ends CODE REGEX FACT COMMAND...: the exit code, and a line of stdout or stderr. Leaves both in out and err.
-ends() {
-    local code=$1 regex=$2 fact=$3 rc=0
-    shift 3
-    timeout 60 "$@" >out 2>err </dev/null || rc=$?
-    if [ "$rc" = "$code" ] && grep -qE -- "$regex" out err && ! grep -qE 'Sanitizer|runtime error' err; then
-        ok "$fact"
-    else
-        bad "$fact (ended with $rc, wanted $code and /$regex/)"
-        return 1
-    fi
-}
-same() { if cmp -s "$2" "$3"; then ok "$1"; else bad "$1: $(cmp "$2" "$3" 2>&1)"; fi; }
+. tests/lib.sh
+enter "$@"
 
 # --- help, version
 ends 0 'usage: tidemill' "help" "$tidemill" --help
@@ -86,7 +64,7 @@ for isa in scalar baseline avx2 avx512; do
     if "$tidemill" fit d.csv --store u --freq M --isa $isa --models naive --quiet >out 2>err; then
         fit_as "the same with $isa" d.csv --isa $isa
     else
-        echo "skip commands: $isa does not run here"
+        skip "$isa does not run here"
     fi
 done
 fit_as "the same in batches of 7" d.csv --batch-series 7
@@ -336,5 +314,5 @@ ends 0 '^M,12,60,64,' "bench" "$tidemill" bench --series 64 --rounds 1 --season 
 "$tidemill" simulate --series 10 --from 2024-02-01 --to 2024-02-29 --quiet >b.csv
 "$tidemill" simulate --series 10 --from 2024-01-01 --to 2024-02-29 --quiet >ab.csv
 { cat a.csv; tail -n +2 b.csv; } | sort >x && sort ab.csv | uniq >y
-same "two ranges of dates give the whole" <(uniq x) y
+same "two ranges of dates give the whole" y <(uniq x)
 exit $status

@@ -6,12 +6,8 @@
 set -uo pipefail
 suite=evaluate
 cd "$(dirname "$0")/../.."
-. tests/cli/lib.sh
-root=$PWD
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. tests/lib.sh
+enter "$@"
 evaluate() { "$tidemill" evaluate "$@" --quiet; }
 
 "$tidemill" simulate --series 80 --freq M --from 2015-01-01 --to 2024-12-01 --output d.csv --quiet
@@ -85,7 +81,7 @@ if [ -n "${TIDE_TEST_PG_URL:-}" ]; then
     way "PostgreSQL" "$TIDE_TEST_PG_URL" --table evaluate_d
     psql "$TIDE_TEST_PG_URL" -qc 'DROP TABLE evaluate_d' >out 2>err
 else
-    echo "skip evaluate: no PostgreSQL (TIDE_TEST_PG_URL)"
+    skip "no PostgreSQL (TIDE_TEST_PG_URL)"
 fi
 
 # --- rows and summary agree; M5's lag

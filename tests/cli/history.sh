@@ -4,36 +4,10 @@
 #
 # usage: tests/cli/history.sh [BUILD_DIR]       the PostgreSQL part runs inside tests/with_postgres.sh
 set -uo pipefail
+suite=history
 cd "$(dirname "$0")/../.."
-build=$(cd "${1:-build}" && pwd)
-tidemill=$build/tidemill
-work=$(mktemp -d)
-mounted=''
-cleanup() {
-    [ -z "$mounted" ] || umount "$mounted" 2>/dev/null
-    rm -rf "$work"
-}
-trap cleanup EXIT
-cd "$work"
-status=0
-ok() { echo "ok history: $1"; }
-bad() {
-    echo "not ok history: $1"
-    tail -n 6 err 2>/dev/null | sed 's/^/    /'
-    status=1
-}
-# ends CODE REGEX FACT COMMAND...
-ends() {
-    local code=$1 regex=$2 fact=$3 rc=0
-    shift 3
-    timeout 60 "$@" >out 2>err </dev/null || rc=$?
-    if [ "$rc" = "$code" ] && grep -qE -- "$regex" out err && ! grep -qE 'Sanitizer|runtime error' err; then
-        ok "$fact"
-    else
-        bad "$fact (ended with $rc, wanted $code and /$regex/)"
-        return 1
-    fi
-}
+. tests/lib.sh
+enter "$@"
 # same_store FACT A B: every column of two stores, but run ids and checksums (which cover those).
 cat >same_store.py <<'PY'
 import struct, sys
@@ -217,7 +191,7 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=14m tmpfs disk 2>/dev/null; then
     ends 0 'generation' "with room again it runs" sh -c "'$tidemill' fit all.csv --freq M --store disk/s --history disk/h.tide --reread 1 --models naive 2>&1"
     same_store "and has the right bits" disk/s f
 else
-    echo "skip history: full disks need root and tmpfs"
+    skip "full disks need root and tmpfs"
 fi
 before=$(cksum <base.tide)
 cp -f base.tide h.tide
@@ -271,6 +245,6 @@ if [ -n "${TIDE_TEST_PG_URL:-}" ] && command -v psql >/dev/null; then
     night "new integer ids go where their number is"
     sql -c 'DROP TABLE hist_demand, hist_int'
 else
-    echo "skip history: no PostgreSQL (run inside tests/with_postgres.sh)"
+    skip "no PostgreSQL (run inside tests/with_postgres.sh)"
 fi
 exit $status

@@ -4,10 +4,12 @@
 #
 # usage: tests/cli/postgres.sh [BUILD_DIR]
 set -uo pipefail
+suite=postgres
 cd "$(dirname "$0")/../.."
+. tests/lib.sh
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 if [ -z "${TIDE_TEST_PG_URL:-}" ]; then
-    echo "skip postgres: no server (run inside tests/with_postgres.sh)"
+    skip "no server (run inside tests/with_postgres.sh)"
     exit 0
 fi
 url=$TIDE_TEST_PG_URL schema=cli$$
@@ -15,35 +17,21 @@ work=$(mktemp -d)
 sql() { PGOPTIONS="-c client_min_messages=error" psql -qAtX -v ON_ERROR_STOP=1 "$url" -c "$1"; }
 trap 'sql "DROP SCHEMA IF EXISTS $schema CASCADE"; rm -rf "$work"' EXIT
 cd "$work"
-status=0
-ok() { echo "ok postgres: $1"; }
-bad() {
-    echo "not ok postgres: $1"
-    tail -n 6 err 2>/dev/null | sed 's/^/    /'
-    status=1
-}
-ends() { # ends CODE REGEX FACT COMMAND...
-    local code=$1 regex=$2 fact=$3 rc=0
-    shift 3
-    timeout 60 "$@" >out 2>err </dev/null || rc=$?
-    if [ "$rc" = "$code" ] && grep -qE -- "$regex" out err; then ok "$fact"; else bad "$fact (ended with $rc, wanted $code and /$regex/)"; fi
-}
 sql "CREATE SCHEMA $schema"
 "$tidemill" simulate --series 60 --freq M --from 2015-01-01 --to 2024-12-01 --output d.csv --quiet
 "$tidemill" simulate --series 60 --freq M --from 2015-01-01 --to 2024-12-01 --output "$url" --table $schema.d --quiet || bad "simulate into a table"
 forecasts() { "$tidemill" forecast "$@" --freq M --horizon 6 --level 80 2>err | sort; }
 forecasts d.csv >want
-same() { if cmp -s want got && [ -s got ]; then ok "$1"; else bad "$1: $(cmp want got 2>&1)"; fi; }
 for n in 1 2 4; do
     forecasts "$url" --table $schema.d --connections $n >got
-    same "the same forecasts from a table by $n connections"
+    same "the same forecasts from a table by $n connections" want got
 done
 grep -qE "postgres $schema.d: [0-9]+ connections?, " err && ok "the log says how the rows are read" || bad "the log says how the rows are read"
 forecasts "$url" --query "SELECT * FROM $schema.d" >got
-same "the same from a query"
+same "the same from a query" want got
 sql "CREATE TABLE $schema.shuffled AS SELECT * FROM $schema.d ORDER BY random()"
 forecasts "$url" --table $schema.shuffled >got
-same "the same from a table in any order"
+same "the same from a table in any order" want got
 sql "CREATE TABLE $schema.packed AS
 SELECT s.unique_id, s.first AS ds, array_agg(t.y ORDER BY g.ds) AS amounts
 FROM (SELECT unique_id, min(ds) AS first, max(ds) AS last FROM $schema.d GROUP BY unique_id) s
@@ -52,10 +40,10 @@ LEFT JOIN $schema.d t ON t.unique_id = s.unique_id AND t.ds = g.ds
 GROUP BY s.unique_id, s.first"
 sql "ALTER TABLE $schema.packed ADD PRIMARY KEY (unique_id)"
 forecasts "$url" --table $schema.packed --packed --values-column amounts >got
-same "the same from a packed table"
+same "the same from a packed table" want got
 printf '{"source": {"path": "%s", "table": "%s.packed", "packed": true, "values_column": "amounts", "read_timeout_s": 60, "connections": 2, "retries": 0, "mixed_snapshots": false}}' "$url" $schema >p.json
 forecasts --config p.json >got
-same "the same by a configuration file"
+same "the same by a configuration file" want got
 fit=("$tidemill" fit "$url" --store s)
 ends 4 'packed \(--freq gives the step\)' "a packed table without --freq" "${fit[@]}" --table $schema.packed --packed --values-column amounts
 ends 4 'column "values" does not exist' "a packed table without its column" "${fit[@]}" --table $schema.packed --packed --freq M

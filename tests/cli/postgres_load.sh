@@ -3,10 +3,12 @@
 #
 # usage: tests/cli/postgres_load.sh [BUILD_DIR]       inside tests/with_postgres.sh; uses a schema of its own
 set -uo pipefail
+suite=postgres_load
 cd "$(dirname "$0")/../.."
+. tests/lib.sh
 tidemill=$(cd "${1:-build}" && pwd)/tidemill
 if [ -z "${TIDE_TEST_PG_URL:-}" ] || ! command -v psql >/dev/null; then
-    echo "skip postgres_load: TIDE_TEST_PG_URL is not set; run it under tests/with_postgres.sh"
+    skip "TIDE_TEST_PG_URL is not set; run it under tests/with_postgres.sh"
     exit 0
 fi
 url=$TIDE_TEST_PG_URL
@@ -16,21 +18,6 @@ q() { psql "$url" -qAtX -v ON_ERROR_STOP=1 -c "SET client_min_messages = error; 
 trap 'q "DROP SCHEMA IF EXISTS $schema CASCADE" >/dev/null 2>&1; rm -rf "$work"' EXIT
 cd "$work"
 q "CREATE SCHEMA $schema" || exit 1
-status=0
-ok() { echo "ok postgres_load: $1"; }
-bad() {
-    echo "not ok postgres_load: $1"
-    tail -n 6 err 2>/dev/null | sed 's/^/    /'
-    status=1
-}
-# ends CODE REGEX FACT COMMAND...: the exit code, and a line of stdout or stderr.
-ends() {
-    local code=$1 regex=$2 fact=$3 rc=0
-    shift 3
-    timeout 120 "$@" >out 2>err || rc=$?
-    if [ "$rc" = "$code" ] && grep -qE -- "$regex" out err && ! grep -qE 'Sanitizer|runtime error' err; then ok "$fact"; else bad "$fact (ended with $rc, wanted $code and /$regex/)"; fi
-}
-same() { if cmp -s "$2" "$3"; then ok "$1"; else bad "$1: $(diff "$2" "$3" 2>&1 | head -3)"; fi; }
 printf '#!/bin/sh\nexec "%s" load "$@" --output "%s"\n' "$tidemill" "$url" >load && chmod +x load
 rows() { q "COPY (SELECT unique_id, ds, y FROM $1 ORDER BY unique_id, ds) TO STDOUT CSV"; }
 

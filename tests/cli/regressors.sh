@@ -6,11 +6,8 @@
 set -uo pipefail
 suite=regressors
 cd "$(dirname "$0")/../.."
-. tests/cli/lib.sh
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. tests/lib.sh
+enter "$@"
 
 # y = 20 + 3 temp - 5 promo + AR(1) on 180 days; 20 days of future. One series begins later, one before the regressors.
 python3 - <<'PY'
@@ -186,7 +183,7 @@ if [ -d mr/.resume ]; then
     "$tidemill" predict mr --all --horizon 20 >got && "$tidemill" predict mw --all --horizon 20 >want
     same "with the bits of a run in one go" want got
 else
-    echo "skip regressors: the fit had ended before it could be killed"
+    skip "the fit had ended before it could be killed"
 fi
 
 # Fourier pairs by criterion.

@@ -6,11 +6,8 @@
 set -uo pipefail
 suite=update
 cd "$(dirname "$0")/../.."
-. tests/cli/lib.sh
-tidemill=$(cd "${1:-build}" && pwd)/tidemill
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. tests/lib.sh
+enter "$@"
 # rows.py STORE: a line a series with every byte of its columns but the run's; --no-fingerprint leaves that out too
 cat >rows.py <<'PY'
 import struct, sys
@@ -270,6 +267,6 @@ if [ -n "${TIDE_TEST_PG_URL:-}" ]; then
     [ "$n" = $(($(wc -l <all_forecasts.csv) - 1)) ] && ok "which writes the forecasts of the new generation" || bad "write-back wrote $n rows"
     psql "$TIDE_TEST_PG_URL" -qc 'DROP TABLE update_all, update_forecasts' >out 2>err
 else
-    echo "skip update: no PostgreSQL (TIDE_TEST_PG_URL)"
+    skip "no PostgreSQL (TIDE_TEST_PG_URL)"
 fi
 exit $status
