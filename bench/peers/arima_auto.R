@@ -1,6 +1,6 @@
-# What auto.arima() of R's forecast package chooses, series by series, by its default search and by the full one.
+# What auto.arima() of R's forecast package chooses, series by series, by its default search and by the full one, or by others.
 #
-# usage: Rscript arima_auto.R TRAIN META OUT [MONTHLY QUARTERLY YEARLY [SEED]]
+# usage: Rscript arima_auto.R TRAIN META OUT [MONTHLY QUARTERLY YEARLY [SEED [SEARCH...]]]
 #
 # TRAIN: unique_id,ds,y (plain or .gz), META: unique_id,period,category. A random sample of so many series a category (60, 40 and
 # 100 unless told). OUT: a row a series and search, written as they come, so that a run cut short is of use; rows that
@@ -9,6 +9,8 @@ suppressMessages(library(forecast))
 args <- commandArgs(trailingOnly = TRUE)
 most <- if (length(args) >= 6) as.integer(args[4:6]) else c(60L, 40L, 100L)
 set.seed(if (length(args) >= 7) as.integer(args[7]) else 1L)
+searches <- if (length(args) >= 8) args[-(1:7)] else c("default", "full")
+stopifnot(searches %in% c("default", "full", "stepwise"))
 meta <- read.csv(args[2], stringsAsFactors = FALSE)
 rows <- read.csv(args[1], colClasses = c(unique_id = "character"))
 series <- split(rows$y, factor(rows$unique_id, levels = unique(rows$unique_id)))
@@ -28,8 +30,8 @@ one <- function(id, search) {
     about <- meta[meta$unique_id == id, ]
     y <- ts(series[[id]], frequency = about$period)
     start <- proc.time()[["elapsed"]]
-    fit <- tryCatch(suppressWarnings(if (search == "full") auto.arima(y, stepwise = FALSE, approximation = FALSE) else
-        auto.arima(y)), error = function(e) conditionMessage(e))
+    fit <- tryCatch(suppressWarnings(if (search == "default") auto.arima(y) else
+        auto.arima(y, stepwise = search == "stepwise", approximation = FALSE)), error = function(e) conditionMessage(e))
     seconds <- proc.time()[["elapsed"]] - start
     head <- c(id, about$category, about$period, length(y), search)
     line <- if (is.character(fit)) c(head, rep("", 14), number(seconds), gsub("[,\n]", " ", fit)) else {
@@ -45,7 +47,4 @@ one <- function(id, search) {
 }
 # Categories in turn, so that a run cut short has all of them.
 turns <- max(lengths(parts))
-for (i in seq_len(turns)) for (ids in parts) if (i <= length(ids)) {
-    one(ids[i], "default")
-    one(ids[i], "full")
-}
+for (i in seq_len(turns)) for (ids in parts) if (i <= length(ids)) for (search in searches) one(ids[i], search)
